@@ -1,0 +1,22 @@
+package lists
+
+// Actor is who asks. Every service that depends on a right takes one, and the services decide:
+// a page that forgets to ask cannot show what it should not.
+type Actor struct {
+	// Person is 0 for somebody who did not sign in.
+	Person int64
+	// Keys are the verified addresses of the person, as keys.
+	Keys []string
+	// Admin may do everything everywhere.
+	Admin bool
+	// Name goes into the audit trail: an address, "cli", "mail".
+	Name string
+	// Client is the network address a request came from, for limits and consent.
+	Client string
+}
+
+// CLI is the actor behind the command line: whoever can read the database's password may do all.
+func CLI() Actor { return Actor{Admin: true, Name: "cli"} }
+
+// Anonymous is a visitor of the site who has not signed in.
+func Anonymous(client string) Actor { return Actor{Name: client, Client: client} }

@@ -1,0 +1,74 @@
+package lists
+
+import (
+	"time"
+
+	"muster/smtp"
+)
+
+// Domain is a mail domain served here.
+type Domain struct {
+	ID      int64
+	Name    string // A-labels, lower case
+	Created time.Time
+}
+
+// Values of the setting expn: who may expand a list, beside the trusted networks.
+const (
+	ExpnAnyone  = "anyone"
+	ExpnMembers = "members"
+	ExpnOwners  = "owners"
+	ExpnNobody  = "nobody"
+)
+
+// Values of post_policy. Owners and moderators may always post.
+const (
+	PostMembers    = "members"
+	PostAnyone     = "anyone"
+	PostModerators = "moderators" // others' posts are held
+)
+
+// Values of join_policy: at once, after confirmation by mail, after a moderator, after both, never.
+const (
+	JoinOpen     = "open"
+	JoinConfirm  = "confirm"
+	JoinModerate = "moderate"
+	JoinBoth     = "both"
+	JoinClosed   = "closed"
+)
+
+// List is a mailing list and its settings.
+type List struct {
+	ID          int64
+	DomainID    int64  `db:"domain_id"`
+	Domain      string // A-labels
+	Local       string // key form
+	Name        string
+	Description string
+	Language    string
+	Advertised  bool
+	Expn        string
+	PostPolicy  string `db:"post_policy"`
+	JoinPolicy  string `db:"join_policy"`
+	VERP        int    `db:"verp"` // 0 never, 1 every post, n every nth
+	Created     time.Time
+}
+
+// Address is where posts go.
+func (l List) Address() smtp.Address { return smtp.Address{Local: l.Local, Domain: l.Domain} }
+
+// Role returns the address of one of the list's roles: l.Role("owner") is dev-owner@….
+func (l List) Role(suffix string) smtp.Address {
+	return smtp.Address{Local: l.Local + "-" + suffix, Domain: l.Domain}
+}
+
+// ListID is the List-Id of RFC 2919 without angle brackets: dev.lists.example.
+func (l List) ListID() string { return l.Local + "." + l.Domain }
+
+// Title is the name, or the address of a list without one.
+func (l List) Title() string {
+	if l.Name != "" {
+		return l.Name
+	}
+	return l.Address().String()
+}

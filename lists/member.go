@@ -1,0 +1,62 @@
+package lists
+
+import (
+	"time"
+
+	"muster/smtp"
+)
+
+// Values of a member's mode: what is sent.
+const (
+	ModeEach = "each" // each post
+	ModeNone = "none" // nothing; the member may post and read
+)
+
+// Values of a member's state: whether mail is sent, and who stopped it.
+const (
+	StateActive    = "active"
+	StateUser      = "user"
+	StateBounce    = "bounce"
+	StateModerator = "moderator"
+)
+
+// Member is a membership of a list.
+type Member struct {
+	ID       int64
+	ListID   int64 `db:"list_id"`
+	Key      string
+	Address  string // as written; what mail is sent to
+	Name     string
+	Domain   string
+	Nested   *int64 // the list that the address is, if it is one here
+	Mode     string
+	State    string
+	Hidden   bool
+	OwnPosts bool `db:"own_posts"`
+	Language string
+	Score    int
+	Joined   time.Time
+}
+
+// Mailbox is the member as a name with an address.
+func (m Member) Mailbox() smtp.Mailbox {
+	a, err := smtp.ParseAddress(m.Address)
+	if err != nil { // stored addresses were parsed when they came in
+		a = smtp.Address{Local: m.Address}
+	}
+	return smtp.Mailbox{Name: m.Name, Address: a}
+}
+
+// Values of a role.
+const (
+	RoleOwner     = "owner"
+	RoleModerator = "moderator"
+)
+
+// Role is one person's right over a list. Owners and moderators need not be members.
+type Role struct {
+	ListID  int64 `db:"list_id"`
+	Key     string
+	Address string
+	Role    string
+}

@@ -1,0 +1,111 @@
+package smtp
+
+import (
+	"fmt"
+	"mime"
+	"net/mail"
+	"strings"
+	"unicode"
+)
+
+// Mailbox is an address with the name of whom it belongs to, as "Name <address>" writes it.
+type Mailbox struct {
+	Name    string // plain text in UTF-8, may be empty
+	Address Address
+}
+
+// ParseMailbox reads "Name <local@domain>", "local@domain (Name)" or a bare address as people
+// write them, the name quoted, encoded (RFC 2047) or plain.
+func ParseMailbox(s string) (Mailbox, error) {
+	s = strings.TrimSpace(s)
+	if a, err := ParseAddress(s); err == nil {
+		return Mailbox{Address: a}, nil
+	}
+	if name, addr, ok := cutAngle(s); ok {
+		a, err := ParseAddress(addr)
+		if err != nil {
+			return Mailbox{}, fmt.Errorf("%q: %w", addr, err)
+		}
+		return Mailbox{Name: CleanName(plainPhrase(name)), Address: a}, nil
+	}
+	p, err := mail.ParseAddress(s)
+	if err != nil {
+		return Mailbox{}, fmt.Errorf("%q: %w", s, ErrAddress)
+	}
+	a, err := ParseAddress(p.Address)
+	if err != nil {
+		return Mailbox{}, fmt.Errorf("%q: %w", p.Address, err)
+	}
+	return Mailbox{Name: CleanName(p.Name), Address: a}, nil
+}
+
+// cutAngle takes "Name <address>" apart without asking that the name be a proper phrase: people
+// and spreadsheets write "J. Doe <j@x>" and "Doe, J <j@x>".
+func cutAngle(s string) (name, addr string, ok bool) {
+	body, ok := strings.CutSuffix(s, ">")
+	if !ok {
+		return "", "", false
+	}
+	i := strings.LastIndexByte(body, '<')
+	if i < 0 {
+		return "", "", false
+	}
+	return strings.TrimSpace(body[:i]), body[i+1:], true
+}
+
+func plainPhrase(name string) string {
+	if n := len(name); n >= 2 && name[0] == '"' && name[n-1] == '"' {
+		name = unescape(name[1 : n-1])
+	}
+	if decoded, err := new(mime.WordDecoder).DecodeHeader(name); err == nil {
+		return decoded
+	}
+	return name
+}
+
+func unescape(s string) string {
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] == '\\' && i+1 < len(s) {
+			i++
+		}
+		b.WriteByte(s[i])
+	}
+	return b.String()
+}
+
+// maxName bounds a stored name, in octets.
+const maxName = 200
+
+// CleanName makes a name from outside safe to store: valid UTF-8, no control characters, white
+// space folded, at most 200 octets. A line break in a name can therefore never reach a header.
+func CleanName(s string) string {
+	s = strings.ToValidUTF8(s, "\uFFFD")
+	s = strings.Map(func(r rune) rune {
+		switch {
+		case r == '\u2028' || r == '\u2029' || unicode.IsSpace(r):
+			return ' '
+		case unicode.IsControl(r) || isBidiControl(r):
+			return -1
+		}
+		return r
+	}, s)
+	s = strings.Join(strings.Fields(s), " ")
+	for len(s) > maxName {
+		s = strings.TrimRightFunc(s[:maxName], func(r rune) bool { return r == '\uFFFD' })
+	}
+	return s
+}
+
+// isBidiControl marks the characters that reorder what follows them on a page.
+func isBidiControl(r rune) bool {
+	return r >= '\u202A' && r <= '\u202E' || r >= '\u2066' && r <= '\u2069'
+}
+
+// String is "Name <address>" with the name as plain text, for people and logs, not for a header.
+func (m Mailbox) String() string {
+	if m.Name == "" {
+		return m.Address.Wire()
+	}
+	return m.Name + " <" + m.Address.Wire() + ">"
+}
