@@ -1,0 +1,195 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+const none = "none"
+
+// complete fills in the defaults that depend on the machine and on other settings.
+func (c *Config) complete(environ []string) {
+	if c.DataDir == "" {
+		c.DataDir = dataDir(environ)
+	}
+	if dir, err := filepath.Abs(c.DataDir); err == nil {
+		c.DataDir = dir
+	}
+	if c.Hostname == "" {
+		c.Hostname = "localhost"
+		if name, err := os.Hostname(); err == nil {
+			c.Hostname = name
+		}
+	}
+	if c.BaseURL == "" {
+		c.BaseURL = "http://" + c.HTTPListen
+	}
+	c.BaseURL = strings.TrimRight(c.BaseURL, "/")
+	for _, list := range []*[]string{&c.SMTPListen, &c.LMTPListen, &c.TrustedNetwork} {
+		if slices.Equal(*list, []string{none}) {
+			*list = nil
+		}
+	}
+}
+
+// dataDir is where state goes that nobody named a place for: /var/lib as root, else where the XDG
+// base directories have it.
+func dataDir(environ []string) string {
+	if os.Geteuid() == 0 {
+		return "/var/lib/muster"
+	}
+	get := func(name string) string {
+		for _, e := range environ {
+			if v, ok := strings.CutPrefix(e, name+"="); ok {
+				return v
+			}
+		}
+		return ""
+	}
+	if dir := get("XDG_DATA_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "muster")
+	}
+	return filepath.Join(get("HOME"), ".local", "share", "muster")
+}
+
+// check finds what no single value shows to be wrong.
+func (c *Config) check() error {
+	for _, one := range []struct {
+		key string
+		err error
+	}{
+		{"roles", c.checkRoles()},
+		{"smtp_listen", checkListen(c.SMTPListen...)},
+		{"lmtp_listen", checkListen(c.LMTPListen...)},
+		{"http_listen", checkListen(c.HTTPListen)},
+		{"trusted_network", checkNetworks(c.TrustedNetwork)},
+		{"trusted_proxies", checkNetworks(c.TrustedProxies)},
+		{"tls_key", checkPair(c.TLSCert, c.TLSKey)},
+		{"base_url", checkBaseURL(c.BaseURL)},
+		{"relay", checkRelay(c.Relay)},
+		{"resolver", checkResolver(c.Resolver)},
+		{"log_level", oneOf(c.LogLevel, "debug", "info", "warn", "error")},
+		{"log_format", oneOf(c.LogFormat, "text", "json")},
+	} {
+		if one.err != nil {
+			return fmt.Errorf("%s: %s: %w", c.origin[one.key], one.key, one.err)
+		}
+	}
+	return nil
+}
+
+func (c *Config) checkRoles() error {
+	if len(c.Roles) == 0 {
+		return fmt.Errorf("a node without a role does nothing; give one of smtp, fanout, clock, admin")
+	}
+	for _, r := range c.Roles {
+		if err := oneOf(r, RoleSMTP, RoleFanout, RoleClock, RoleAdmin); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func oneOf(value string, values ...string) error {
+	if slices.Contains(values, value) {
+		return nil
+	}
+	return fmt.Errorf("%q is none of %s", value, strings.Join(values, ", "))
+}
+
+func checkListen(addresses ...string) error {
+	for _, a := range addresses {
+		if path, ok := strings.CutPrefix(a, "unix:"); ok {
+			if path == "" {
+				return fmt.Errorf("%q names no socket; write unix:PATH", a)
+			}
+			continue
+		}
+		if _, _, err := net.SplitHostPort(a); err != nil {
+			return fmt.Errorf("%q is neither host:port nor unix:PATH", a)
+		}
+	}
+	return nil
+}
+
+func checkNetworks(networks []string) error {
+	for _, n := range networks {
+		if _, err := ParseNetwork(n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ParseNetwork reads a network such as 192.0.2.0/24, or one address.
+func ParseNetwork(s string) (netip.Prefix, error) {
+	if addr, err := netip.ParseAddr(s); err == nil {
+		return netip.PrefixFrom(addr, addr.BitLen()), nil
+	}
+	p, err := netip.ParsePrefix(s)
+	if err != nil {
+		return netip.Prefix{}, fmt.Errorf("%q is not a network such as 192.0.2.0/24 or 2001:db8::/32, nor %q alone", s, none)
+	}
+	return p.Masked(), nil
+}
+
+func checkPair(cert, key string) error {
+	if (cert == "") != (key == "") {
+		return fmt.Errorf("tls_cert and tls_key go together; give both or neither")
+	}
+	return nil
+}
+
+func checkBaseURL(s string) error {
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
+		return fmt.Errorf("%q is not an address such as https://lists.example", s)
+	}
+	return nil
+}
+
+func checkRelay(s string) error {
+	if s == "" {
+		return nil
+	}
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme != "smtp" && u.Scheme != "smtps" || u.Hostname() == "" || strings.Trim(u.Path, "/") != "" {
+		return fmt.Errorf("%q is not smtp://[user:password@]host:port or smtps://…", hidePassword(s))
+	}
+	return nil
+}
+
+func checkResolver(s string) error {
+	if s == "" {
+		return nil
+	}
+	if _, _, err := net.SplitHostPort(s); err != nil {
+		if _, err := netip.ParseAddr(s); err != nil {
+			return fmt.Errorf("%q is not the host:port of a DNS server", s)
+		}
+	}
+	return nil
+}
+
+// Has says whether the node has a role.
+func (c *Config) Has(role string) bool { return slices.Contains(c.Roles, role) }
+
+// Trusted says of an address whether it lies in a trusted network.
+func (c *Config) Trusted() func(netip.Addr) bool {
+	networks := make([]netip.Prefix, 0, len(c.TrustedNetwork))
+	for _, n := range c.TrustedNetwork {
+		if p, err := ParseNetwork(n); err == nil { // check has seen them all
+			networks = append(networks, p)
+		}
+	}
+	return func(a netip.Addr) bool {
+		a = a.Unmap().WithZone("")
+		return slices.ContainsFunc(networks, func(p netip.Prefix) bool { return p.Contains(a) })
+	}
+}

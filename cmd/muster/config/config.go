@@ -1,0 +1,56 @@
+package config
+
+import "time"
+
+// Config is the settings as read and checked. Each field is a row of Settings, by its key.
+type Config struct {
+	DataDir         string        `koanf:"data_dir"`
+	DatabaseURL     string        `koanf:"database_url"`
+	Hostname        string        `koanf:"hostname"`
+	DefaultDomain   string        `koanf:"default_domain"`
+	Roles           []string      `koanf:"roles"`
+	SMTPListen      []string      `koanf:"smtp_listen"`
+	LMTPListen      []string      `koanf:"lmtp_listen"`
+	TLSCert         string        `koanf:"tls_cert"`
+	TLSKey          string        `koanf:"tls_key"`
+	AuthWithoutTLS  bool          `koanf:"auth_without_tls"`
+	TrustedNetwork  []string      `koanf:"trusted_network"`
+	HTTPListen      string        `koanf:"http_listen"`
+	BaseURL         string        `koanf:"base_url"`
+	TrustedProxies  []string      `koanf:"trusted_proxies"`
+	Relay           string        `koanf:"relay"`
+	Resolver        string        `koanf:"resolver"`
+	Connections     int           `koanf:"connections"`
+	ShutdownTimeout time.Duration `koanf:"shutdown_timeout"`
+	LogLevel        string        `koanf:"log_level"`
+	LogFormat       string        `koanf:"log_format"`
+	Limits          Limits        `koanf:"limits"`
+
+	origin map[string]string // where a key was set, for messages
+}
+
+// Limits are those of the SMTP and LMTP listeners.
+type Limits struct {
+	CommandLine       int           `koanf:"command_line"`
+	AuthLine          int           `koanf:"auth_line"`
+	TextLine          int           `koanf:"text_line"`
+	Header            Size          `koanf:"header"`
+	HeaderFields      int           `koanf:"header_fields"`
+	Message           Size          `koanf:"message"`
+	Recipients        int           `koanf:"recipients"`
+	Sessions          int           `koanf:"sessions"`
+	SessionsPerClient int           `koanf:"sessions_per_client"`
+	Errors            int           `koanf:"errors"`
+	JunkCommands      int           `koanf:"junk_commands"`
+	CommandTimeout    time.Duration `koanf:"command_timeout"`
+	BusyTimeout       time.Duration `koanf:"busy_timeout"`
+	DataRate          int           `koanf:"data_rate"`
+}
+
+// Roles of a node.
+const (
+	RoleSMTP   = "smtp"
+	RoleFanout = "fanout"
+	RoleClock  = "clock"
+	RoleAdmin  = "admin"
+)

@@ -1,0 +1,224 @@
+package config_test
+
+import (
+	"bytes"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/pflag"
+
+	"muster/cmd/muster/config"
+)
+
+// load reads a file with text, the environment and a command line.
+func load(t *testing.T, text string, environ []string, args ...string) (*config.Config, error) {
+	t.Helper()
+	from := config.Sources{NoFile: true, Environ: environ, Flags: pflag.NewFlagSet("muster", pflag.ContinueOnError)}
+	if text != "" {
+		from.File = filepath.Join(t.TempDir(), "muster.toml")
+		if err := os.WriteFile(from.File, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	config.AddFlags(from.Flags, config.Everywhere)
+	config.AddFlags(from.Flags, config.Serving)
+	if err := from.Flags.Parse(args); err != nil {
+		t.Fatal(err)
+	}
+	return config.Load(from)
+}
+
+func TestDefaults(t *testing.T) {
+	t.Parallel()
+	c, err := load(t, "", []string{"HOME=/home/ann"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := config.Limits{
+		CommandLine: 2048, AuthLine: 12288, TextLine: 998, Header: 256 << 10, HeaderFields: 1000, Message: 25 << 20,
+		Recipients: 1000, Sessions: 1000, SessionsPerClient: 50, Errors: 20, JunkCommands: 100,
+		CommandTimeout: 5 * time.Minute, BusyTimeout: 10 * time.Second, DataRate: 500,
+	}
+	if diff := cmp.Diff(want, c.Limits); diff != "" {
+		t.Errorf("limits (-want +got):\n%s", diff)
+	}
+	if c.BaseURL != "http://127.0.0.1:8080" || c.Hostname == "" || c.Connections != 20 || !c.Has(config.RoleClock) {
+		t.Errorf("defaults: %+v", c)
+	}
+}
+
+func TestLaterLayersWin(t *testing.T) {
+	t.Parallel()
+	const file = `
+hostname = "file.example"
+base_url = "https://file.example/"
+relay = "smtp://127.0.0.1"
+trusted_network = ["192.0.2.0/24"]
+[limits]
+sessions = 5
+message = "1MiB"
+`
+	environ := []string{"MUSTER_BASE_URL=https://env.example", "MUSTER_RELAY=smtp://env.example", "MUSTER_LIMITS_SESSIONS=6"}
+	c, err := load(t, file, environ, "--relay", "smtps://flag.example:465", "--trusted-network", "10.0.0.0/8", "--trusted-network", "::1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct{ key, got, want string }{
+		{"hostname", c.Hostname, "file.example"},
+		{"base_url", c.BaseURL, "https://env.example"},
+		{"relay", c.Relay, "smtps://flag.example:465"},
+		{"trusted_network", strings.Join(c.TrustedNetwork, " "), "10.0.0.0/8 ::1"},
+		{"limits.message", c.Limits.Message.String(), "1MiB"},
+	} {
+		if tt.got != tt.want {
+			t.Errorf("%s = %q, want %q", tt.key, tt.got, tt.want)
+		}
+	}
+	if c.Limits.Sessions != 6 || c.Limits.Recipients != 1000 {
+		t.Errorf("limits = %+v", c.Limits)
+	}
+}
+
+func TestMistakesAreNamedWithTheirPlace(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, file string
+		environ    []string
+		args       []string
+		want       []string
+	}{
+		{"unknown key", "# mine\nhostnme = \"a\"\n", nil, nil, []string{"muster.toml:2", `"hostnme"`, `did you mean "hostname"?`}},
+		{"hyphen", "\ndata-dir = \"/x\"\n", nil, nil, []string{"muster.toml:2", `did you mean "data_dir"?`}},
+		{"unknown limit", "[limits] # all\nsesions = 1\n", nil, nil, []string{"muster.toml:2", `did you mean "limits.sessions"?`}},
+		{"unknown table", "[xyzzy]\nplugh = 1\n", nil, nil, []string{"muster.toml:2", "no setting", "docs/settings.md"}},
+		{"not TOML", "hostname = \"a\"\nrelay = = 1\n", nil, nil, []string{"muster.toml:2"}},
+		{"not a text", "hostname = 7\n", nil, nil, []string{"muster.toml:1", "hostname", "quotation marks"}},
+		{"not a number", "[limits]\nerrors = \"many\"\n", nil, nil, []string{"muster.toml:2", "limits.errors", "whole number"}},
+		{"negative", "[limits]\nerrors = -1\n", nil, nil, []string{"limits.errors", "whole number"}},
+		{"not a size", "[limits]\nheader = \"big\"\n", nil, nil, []string{"limits.header", "256KiB"}},
+		{"list of numbers", "roles = [1]\n", nil, nil, []string{"roles", "quotation marks"}},
+		{"unknown variable", "", []string{"MUSTER_HOST_NAME=x"}, nil, []string{"environment", "MUSTER_HOSTNAME"}},
+		{"bad variable", "", []string{"MUSTER_SHUTDOWN_TIMEOUT=soon"}, nil, []string{"MUSTER_SHUTDOWN_TIMEOUT", "duration"}},
+		{"bad role", "", nil, []string{"--roles", "smtp,fan"}, []string{"--roles", `"fan"`, "fanout"}},
+		{"no role", "", nil, []string{"--roles", ""}, []string{"--roles", "smtp, fanout, clock, admin"}},
+		{"bad network", "", nil, []string{"--trusted-network", "10.0.0.0/99"}, []string{"--trusted-network", "10.0.0.0/99"}},
+		{"none and more", "", nil, []string{"--trusted-network", "none,10.0.0.0/8"}, []string{"--trusted-network", `"none" alone`}},
+		{"bad listen", "", nil, []string{"--smtp-listen", "2525"}, []string{"--smtp-listen", "host:port"}},
+		{"bad relay", "", nil, []string{"--relay", "http://u:geheim@x"}, []string{"--relay", "smtp://", "u:xxxxx@x"}},
+		{"bad URL", "", nil, []string{"--base-url", "lists.example"}, []string{"--base-url", "https://lists.example"}},
+		{"half a pair", "", nil, []string{"--tls-key", "k.pem"}, []string{"tls_cert and tls_key"}},
+		{"bad level", "log_level = \"loud\"", nil, nil, []string{"muster.toml:1", "debug, info, warn, error"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			_, err := load(t, tt.file, tt.environ, tt.args...)
+			if err == nil {
+				t.Fatal("no error")
+			}
+			for _, want := range tt.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("error %q\nlacks %q", err, want)
+				}
+			}
+		})
+	}
+}
+
+// A service that Kubernetes knows as "muster" finds its own address in the environment.
+func TestServiceVariablesAreNotSettings(t *testing.T) {
+	t.Parallel()
+	environ := []string{"MUSTER_PORT=tcp://10.0.0.1:25", "MUSTER_PORT_25_TCP=x", "MUSTER_SERVICE_HOST=10.0.0.1", "MUSTER_SERVICE_PORT_SMTP=25"}
+	if _, err := load(t, "", environ); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestMissingFile(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "absent.toml")
+	if _, err := config.Load(config.Sources{File: path}); err == nil || !strings.Contains(err.Error(), path) {
+		t.Errorf("error = %v, want one that names %s", err, path)
+	}
+	if _, err := config.Load(config.Sources{Environ: []string{"MUSTER_CONFIG=" + path}}); err == nil {
+		t.Error("a file named by MUSTER_CONFIG may be absent")
+	}
+}
+
+func TestPrintHidesSecretsAndReadsBack(t *testing.T) {
+	t.Parallel()
+	c, err := load(t, "relay = \"smtp://muster:geheim@mx.example:587\"\nhostname = \"a\\\"b\\\\\"", nil,
+		"--database-url", "postgres://u:geheim@db/muster?sslpassword=geheim", "--lmtp-listen", "unix:/run/lmtp")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if err := c.Print(&out); err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(out.String(), "geheim") {
+		t.Errorf("a secret is printed:\n%s", &out)
+	}
+	again, err := load(t, out.String(), nil)
+	if err != nil {
+		t.Fatalf("%v in\n%s", err, &out)
+	}
+	c.Relay, c.DatabaseURL = again.Relay, again.DatabaseURL // hidden there
+	if diff := cmp.Diff(c, again, cmp.FilterPath(func(p cmp.Path) bool { return p.Last().String() == ".origin" }, cmp.Ignore()),
+		cmp.AllowUnexported(config.Config{})); diff != "" {
+		t.Errorf("printed and read (-was +is):\n%s", diff)
+	}
+	for _, want := range []string{`lmtp_listen = ["unix:/run/lmtp"]`, "# --lmtp-listen", "muster.toml:1", "# default", "[limits]"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in\n%s", want, &out)
+		}
+	}
+}
+
+func TestHiddenConnectionStrings(t *testing.T) {
+	t.Parallel()
+	s, _ := config.Lookup("database_url")
+	for _, value := range []string{
+		"host=/run user=m password=geheim dbname=muster",
+		"host=/run password='ge heim' dbname=muster",
+		"postgres://u:geheim%zz@h/d",
+		"postgres://h/d?password=geheim&x=1",
+	} {
+		if shown := s.Shown(value); strings.Contains(shown, "heim") || !strings.Contains(shown, "xxxxx") {
+			t.Errorf("%s is shown as %s", value, shown)
+		}
+	}
+}
+
+func TestTrusted(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		networks, addr string
+		want           bool
+	}{
+		{"", "127.0.0.1", true},
+		{"", "::ffff:127.0.0.1", true},
+		{"", "::1", true},
+		{"", "192.0.2.1", false},
+		{"192.0.2.7/24", "192.0.2.1", true},
+		{"192.0.2.7/24", "127.0.0.1", false},
+		{"none", "127.0.0.1", false},
+		{"fe80::/10", "fe80::1%eth0", true},
+	} {
+		var args []string
+		if tt.networks != "" {
+			args = []string{"--trusted-network", tt.networks}
+		}
+		c, err := load(t, "", nil, args...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := c.Trusted()(netip.MustParseAddr(tt.addr)); got != tt.want {
+			t.Errorf("%s trusts %s: %v", tt.networks, tt.addr, got)
+		}
+	}
+}

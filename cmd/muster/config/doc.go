@@ -1,0 +1,5 @@
+// Package config is what an administrator can set: one table of settings, read from defaults, one
+// TOML file, the environment (MUSTER_…) and flags, the later over the earlier. A key nobody knows is
+// an error that names the nearest known one, with the place where it stands. docs/settings.md is
+// written from the same table.
+package config

@@ -1,0 +1,96 @@
+package config
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// parse makes value, as the file, the environment or a flag gave it, one of the setting's kind.
+func (s Setting) parse(value any) (any, error) {
+	switch s.Kind {
+	case Bool:
+		return parseBool(value)
+	case Number:
+		return parseNumber(value)
+	case Duration:
+		return parseDuration(value)
+	case Octets:
+		return parseSize(value)
+	case List:
+		return parseList(value)
+	default:
+		return parseText(value)
+	}
+}
+
+func parseText(value any) (string, error) {
+	text, ok := value.(string)
+	if !ok {
+		return "", fmt.Errorf("%v is not a text; put it in quotation marks", value)
+	}
+	return text, nil
+}
+
+func parseBool(value any) (bool, error) {
+	b, err := strconv.ParseBool(fmt.Sprint(value))
+	if err != nil {
+		return false, fmt.Errorf("%v is neither true nor false", value)
+	}
+	return b, nil
+}
+
+func parseNumber(value any) (int, error) {
+	n, err := strconv.Atoi(fmt.Sprint(value))
+	if err != nil || n < 0 {
+		return 0, fmt.Errorf("%v is not a whole number from 0 up", value)
+	}
+	return n, nil
+}
+
+func parseDuration(value any) (time.Duration, error) {
+	d, err := time.ParseDuration(fmt.Sprint(value))
+	if err != nil || d < 0 {
+		return 0, fmt.Errorf("%v is not a duration such as 30s, 5m or 4h", value)
+	}
+	return d, nil
+}
+
+func parseSize(value any) (Size, error) {
+	var s Size
+	err := s.UnmarshalText([]byte(fmt.Sprint(value)))
+	return s, err
+}
+
+// parseList takes one text for a list of one, or of several with commas between.
+func parseList(value any) ([]string, error) {
+	switch v := value.(type) {
+	case string:
+		return splitList(v), nil
+	case []string:
+		return splitList(strings.Join(v, ",")), nil
+	case []any:
+		list := make([]string, 0, len(v))
+		for _, e := range v {
+			text, ok := e.(string)
+			if !ok {
+				return nil, fmt.Errorf("%v in the list is not a text; put it in quotation marks", e)
+			}
+			list = append(list, text)
+		}
+		return list, nil
+	default:
+		return nil, fmt.Errorf("%v is not a list of texts", value)
+	}
+}
+
+func splitList(s string) []string {
+	list := []string{}
+	for _, part := range strings.Split(s, ",") {
+		if part = strings.TrimSpace(part); part != "" {
+			list = append(list, part)
+		}
+	}
+	return list
+}

@@ -1,0 +1,84 @@
+package config
+
+// Settings is the table: each setting there is, in the order the documentation shows.
+func Settings() []Setting {
+	return append(base(), limits()...)
+}
+
+func base() []Setting {
+	return []Setting{
+		{Key: "data_dir", Kind: Text, Flag: true, DefaultDoc: "`/var/lib/muster` for root, else `~/.local/share/muster`",
+			Doc: "Directory that holds what this node keeps: the private PostgreSQL, spooled messages, its identity."},
+		{Key: "database_url", Kind: Text, Flag: true, DefaultDoc: "a private PostgreSQL in the data directory", Hide: hidePassword,
+			Doc: "PostgreSQL 15 or later to use, as `postgres://user:password@host/database` or `host=… dbname=…`."},
+		{Key: "hostname", Kind: Text, Flag: true, Scope: Serving, DefaultDoc: "the machine's name",
+			Doc: "Name this server gives itself in SMTP, in Received fields and in message ids."},
+		{Key: "default_domain", Kind: Text, Flag: true, Scope: Serving, DefaultDoc: "the hostname where it is served, else the only domain",
+			Doc: "Domain of a name without one, in `EXPN c-help`."},
+		{Key: "roles", Kind: List, Flag: true, Scope: Serving, Default: "smtp,fanout,clock,admin",
+			Doc: "What this node does: `smtp` takes mail in, `fanout` sends it out, `clock` does what is due, `admin` is the web site."},
+		{Key: "smtp_listen", Kind: List, Flag: true, Scope: Serving, Default: "127.0.0.1:2525",
+			Doc: "Where to take mail by SMTP: `host:port` or `unix:PATH`; `none` for nowhere."},
+		{Key: "lmtp_listen", Kind: List, Flag: true, Scope: Serving, DefaultDoc: "nowhere",
+			Doc: "Where to take mail by LMTP (RFC 2033), behind another mail server: `host:port` or `unix:PATH`."},
+		{Key: "tls_cert", Kind: Text, Flag: true, Scope: Serving, DefaultDoc: "no STARTTLS",
+			Doc: "File of the certificate chain in PEM, for STARTTLS. Read again on SIGHUP."},
+		{Key: "tls_key", Kind: Text, Flag: true, Scope: Serving, DefaultDoc: "none",
+			Doc: "File of the certificate's private key in PEM."},
+		{Key: "auth_without_tls", Kind: Bool, Flag: true, Scope: Serving, Default: "false",
+			Doc: "Offer AUTH on connections that are not encrypted. `muster demo` sets it."},
+		{Key: "trusted_network", Kind: List, Flag: true, Scope: Serving, Default: "127.0.0.0/8,::1",
+			Doc: "Clients that may EXPN and VRFY and that no limit on connections, rates or idle commands holds. What is given replaces the default; `none` trusts nobody."},
+		{Key: "http_listen", Kind: Text, Flag: true, Scope: Serving, Default: "127.0.0.1:8080",
+			Doc: "Where the web site listens: `host:port` or `unix:PATH`."},
+		{Key: "base_url", Kind: Text, Flag: true, Scope: Serving, DefaultDoc: "`http://` and http_listen",
+			Doc: "The site's address as people reach it; it stands in mails. One-click unsubscription wants https here."},
+		{Key: "trusted_proxies", Kind: List, Flag: true, Scope: Serving, DefaultDoc: "none",
+			Doc: "Networks of the reverse proxies whose X-Forwarded-For is believed."},
+		{Key: "relay", Kind: Text, Flag: true, Scope: Serving, DefaultDoc: "each domain's MX", Hide: hidePassword,
+			Doc: "Server that takes all outgoing mail: `smtp://[user:password@]host:port` (STARTTLS where offered) or `smtps://`."},
+		{Key: "resolver", Kind: Text, Flag: true, Scope: Serving, DefaultDoc: "the system's",
+			Doc: "DNS server to ask, `host:port`."},
+		{Key: "connections", Kind: Number, Flag: true, Scope: Serving, Default: "20",
+			Doc: "Connections to one destination at a time."},
+		{Key: "shutdown_timeout", Kind: Duration, Flag: true, Scope: Serving, Default: "30s",
+			Doc: "How long a stop waits for what is in flight."},
+		{Key: "log_level", Kind: Text, Flag: true, Scope: Serving, Default: "info",
+			Doc: "`debug`, `info`, `warn` or `error`."},
+		{Key: "log_format", Kind: Text, Flag: true, Scope: Serving, Default: "text",
+			Doc: "`text` or `json`, to standard error."},
+	}
+}
+
+func limits() []Setting {
+	return []Setting{
+		{Key: "limits.command_line", Kind: Number, Default: "2048", Reply: "500 5.5.2, closes",
+			Doc: "Octets in a command line."},
+		{Key: "limits.auth_line", Kind: Number, Default: "12288", Reply: "500 5.5.2, closes",
+			Doc: "Octets in a line of an AUTH exchange (RFC 4954 section 4)."},
+		{Key: "limits.text_line", Kind: Number, Default: "998", Reply: "554 5.6.0",
+			Doc: "Octets in a line of a message, without its end."},
+		{Key: "limits.header", Kind: Octets, Default: "256KiB", Reply: "552 5.3.4",
+			Doc: "Header of a message."},
+		{Key: "limits.header_fields", Kind: Number, Default: "1000", Reply: "552 5.3.4",
+			Doc: "Fields in a header."},
+		{Key: "limits.message", Kind: Octets, Default: "25MiB", Reply: "552 5.3.4",
+			Doc: "Message, header and body; said in EHLO as SIZE (RFC 1870)."},
+		{Key: "limits.recipients", Kind: Number, Default: "1000", Reply: "452 4.5.3",
+			Doc: "Recipients in a transaction."},
+		{Key: "limits.sessions", Kind: Number, Default: "1000", Reply: "421 4.3.2",
+			Doc: "Sessions at a time."},
+		{Key: "limits.sessions_per_client", Kind: Number, Default: "50", Reply: "421 4.7.0",
+			Doc: "Sessions at a time from one address."},
+		{Key: "limits.errors", Kind: Number, Default: "20", Reply: "421 4.7.0, closes",
+			Doc: "Protocol errors in a session. A refused recipient is none."},
+		{Key: "limits.junk_commands", Kind: Number, Default: "100", Reply: "421 4.7.0, closes",
+			Doc: "Commands in a row that bring no mail: NOOP, RSET, VRFY and their like."},
+		{Key: "limits.command_timeout", Kind: Duration, Default: "5m", Reply: "421 4.4.2, closes",
+			Doc: "Wait for a command."},
+		{Key: "limits.busy_timeout", Kind: Duration, Default: "10s", Reply: "421 4.4.2, closes",
+			Doc: "The same when sessions are nearly used up."},
+		{Key: "limits.data_rate", Kind: Number, Default: "500", Reply: "421 4.4.2, closes",
+			Doc: "Octets a second that a message must come in with, on average."},
+	}
+}
