@@ -51,6 +51,7 @@ CREATE TABLE member (
 CREATE UNIQUE INDEX member_key ON member (list, key) WHERE left_at IS NULL;
 CREATE INDEX member_receives ON member (list, domain, id) WHERE left_at IS NULL AND state = 'active' AND mode = 'each';
 CREATE INDEX member_of ON member (key) WHERE left_at IS NULL;
+CREATE INDEX member_domain ON member (list, domain, key) WHERE left_at IS NULL; -- search by domain, paged
 -- EXPN asks before its first line whether a list has a member or a visible one it cannot show
 -- (RFC 6531 §3.7.4.2), so both must be cheap to know.
 CREATE INDEX member_utf8 ON member (list) WHERE left_at IS NULL AND octet_length(address) <> char_length(address);
@@ -92,13 +93,15 @@ CREATE TABLE person_address (
 CREATE INDEX person_address_person ON person_address (person);
 
 CREATE TABLE session (
+    id         bigint GENERATED ALWAYS AS IDENTITY UNIQUE, -- names it on the page that lists and ends them
     token_hash bytea PRIMARY KEY,
     person     bigint NOT NULL REFERENCES person ON DELETE CASCADE,
     made       timestamptz NOT NULL DEFAULT now(),
     seen       timestamptz NOT NULL DEFAULT now(),
     client     text NOT NULL DEFAULT ''
 );
-CREATE INDEX session_person ON session (person);
+CREATE INDEX session_person ON session (person, id);
+CREATE INDEX session_seen ON session (seen);
 
 -- Random, single use, expiring: confirm, sign in. Only the hash is kept. One open confirmation an
 -- address and list: asking again renews nothing and mails nothing.
@@ -112,12 +115,27 @@ CREATE TABLE token (
     expires timestamptz NOT NULL,
     used    timestamptz
 );
-CREATE INDEX token_open ON token (purpose, key, list) WHERE used IS NULL;
+CREATE UNIQUE INDEX token_open ON token (purpose, key, list) WHERE used IS NULL;
 CREATE INDEX token_expires ON token (expires);
+
+-- Who asked to join a list whose join_policy wants a moderator, until one decides.
+CREATE TABLE join_request (
+    id       bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    list     bigint NOT NULL REFERENCES list,
+    key      text COLLATE "C" NOT NULL,
+    address  text NOT NULL,
+    name     text NOT NULL DEFAULT '',
+    language text NOT NULL DEFAULT '',
+    asked    timestamptz NOT NULL DEFAULT now(),
+    consent  text NOT NULL DEFAULT '',
+    consent_from text NOT NULL DEFAULT '',
+    UNIQUE (list, key)
+);
+CREATE INDEX join_request_list ON join_request (list, id);
 
 -- Keys of the seals (HMAC) in bounce and unsubscribe addresses. The newest makes seals, all verify.
 CREATE TABLE site_key (
-    id      smallint PRIMARY KEY,
+    id      smallint PRIMARY KEY CHECK (id BETWEEN 0 AND 63), -- six bits of a seal
     secret  bytea NOT NULL,
     made    timestamptz NOT NULL DEFAULT now()
 );
