@@ -1,0 +1,123 @@
+package clock
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"muster/migrations/testdb"
+)
+
+func TestTakeHasOneWinner(t *testing.T) {
+	t.Parallel()
+	s := store{testdb.New(t)}
+	slot := time.Now().Truncate(time.Hour)
+	if mine, err := s.Take(t.Context(), "task", slot.Add(-time.Hour)); mine || err != nil {
+		t.Fatalf("a task seen for the first time: %v, %v", mine, err)
+	}
+	var won atomic.Int32
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			mine, err := s.Take(t.Context(), "task", slot)
+			if err != nil {
+				t.Error(err)
+			}
+			if mine {
+				won.Add(1)
+			}
+		})
+	}
+	all.Wait()
+	if won.Load() != 1 {
+		t.Errorf("%d nodes won the slot", won.Load())
+	}
+	if mine, err := s.Take(t.Context(), "task", slot.Add(-time.Minute)); mine || err != nil {
+		t.Errorf("an older slot was taken after a younger: %v, %v", mine, err)
+	}
+}
+
+func TestPrune(t *testing.T) {
+	t.Parallel()
+	pool := testdb.New(t)
+	fill(t, pool)
+	for _, task := range Tasks(pool) {
+		if err := task.Do(t.Context()); err != nil {
+			t.Errorf("%s: %v", task.Name, err)
+		}
+	}
+	for table, want := range map[string]int{"seen": 1, "token": 2, "session": 1, "rate": 1, "journal": 1} {
+		var n int
+		if err := pool.QueryRow(t.Context(), `SELECT count(*) FROM `+table).Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		if n != want {
+			t.Errorf("%s has %d rows left, want %d", table, n, want)
+		}
+	}
+}
+
+// fill puts into each table rows that have had their time, in seen more than one batch of them, and
+// rows that have not.
+func fill(t *testing.T, pool *pgxpool.Pool) {
+	t.Helper()
+	for _, sql := range strings.Split(`
+		INSERT INTO domain (name) VALUES ('lists.example');
+		INSERT INTO list (domain, local, name) SELECT id, 'dev', '' FROM domain;
+		INSERT INTO seen (list, id_hash, body_hash, until) SELECT list.id, n::text::bytea, '', now() - interval '1 s' FROM list, generate_series(1, 5001) n;
+		INSERT INTO seen (list, id_hash, body_hash, until) SELECT id, 'new', '', now() + interval '1 day' FROM list;
+		INSERT INTO token (hash, purpose, key, expires) VALUES
+			('old', 'signin', 'a@b.example', now() - interval '8 days'),
+			('late', 'signin', 'a@b.example', now() - interval '1 day'),
+			('open', 'signin', 'a@b.example', now() + interval '1 day');
+		INSERT INTO person (name) VALUES ('Ann');
+		INSERT INTO session (token_hash, person, seen) SELECT 'old', id, now() - interval '61 days' FROM person;
+		INSERT INTO session (token_hash, person, seen) SELECT 'new', id, now() FROM person;
+		INSERT INTO rate (key, n, until) VALUES ('old', 1, now() - interval '1 s'), ('new', 1, now() + interval '1 minute');
+		INSERT INTO notice (id, kind, address) VALUES (gen_random_uuid(), 'signin', 'a@b.example');
+		INSERT INTO fanout (notice, verp, ordered, accepted, expires) SELECT id, true, false, now(), now() FROM notice;
+		INSERT INTO shard (fanout, dest, turn, size) SELECT f.id, d.id, 1, 1 FROM fanout f, destination d WHERE d.name = 'relay';
+		INSERT INTO journal (fanout, shard, at, lines) SELECT fanout, id, now() - interval '15 days', '' FROM shard;
+		INSERT INTO journal (fanout, shard, at, lines) SELECT fanout, id, now() - interval '13 days', '' FROM shard`, ";") {
+		if _, err := pool.Exec(t.Context(), sql); err != nil {
+			t.Fatalf("%v in %s", err, sql)
+		}
+	}
+}
+
+func TestTwoNodesMakeUpOneSlotOnce(t *testing.T) {
+	t.Parallel()
+	pool := testdb.New(t)
+	if _, err := pool.Exec(t.Context(), `INSERT INTO clock (task, last_slot) VALUES ('task', now() - interval '3 hours')`); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var fired atomic.Int32
+	task := Task{Name: "task", Schedule: "@hourly", Do: func(context.Context) error { fired.Add(1); return nil }}
+	var nodes sync.WaitGroup
+	for range 2 {
+		c, err := New(pool, []Task{task}, Config{Tick: 10 * time.Millisecond})
+		if err != nil {
+			t.Fatal(err)
+		}
+		nodes.Go(func() {
+			if err := c.Run(ctx); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	for fired.Load() == 0 && t.Context().Err() == nil {
+		time.Sleep(10 * time.Millisecond)
+	}
+	time.Sleep(100 * time.Millisecond) // some more ticks of both
+	cancel()
+	nodes.Wait()
+	if n := fired.Load(); n != 1 {
+		t.Errorf("two nodes fired a missed slot %d times", n)
+	}
+}
