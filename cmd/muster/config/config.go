@@ -31,20 +31,27 @@ type Config struct {
 
 // Limits are those of the SMTP and LMTP listeners.
 type Limits struct {
-	CommandLine       int           `koanf:"command_line"`
-	AuthLine          int           `koanf:"auth_line"`
-	TextLine          int           `koanf:"text_line"`
-	Header            Size          `koanf:"header"`
-	HeaderFields      int           `koanf:"header_fields"`
-	Message           Size          `koanf:"message"`
-	Recipients        int           `koanf:"recipients"`
 	Sessions          int           `koanf:"sessions"`
 	SessionsPerClient int           `koanf:"sessions_per_client"`
+	CommandLine       int           `koanf:"command_line"`
+	AuthLine          int           `koanf:"auth_line"`
 	Errors            int           `koanf:"errors"`
-	JunkCommands      int           `koanf:"junk_commands"`
+	IdleCommands      int           `koanf:"idle_commands"`
+	Questions         int           `koanf:"questions"`
+	UnknownRecipients int           `koanf:"unknown_recipients"`
+	AuthErrors        int           `koanf:"auth_errors"`
+	Recipients        int           `koanf:"recipients"`
+	Message           Size          `koanf:"message"`
+	Header            Size          `koanf:"header"`
+	HeaderFields      int           `koanf:"header_fields"`
+	Hops              int           `koanf:"hops"`
+	TextLine          int           `koanf:"text_line"`
+	Memory            Size          `koanf:"memory"`
 	CommandTimeout    time.Duration `koanf:"command_timeout"`
 	BusyTimeout       time.Duration `koanf:"busy_timeout"`
+	DataPause         time.Duration `koanf:"data_pause"`
 	DataRate          int           `koanf:"data_rate"`
+	DataTimeout       time.Duration `koanf:"data_timeout"`
 }
 
 // Roles of a node.

@@ -40,9 +40,10 @@ func TestDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := config.Limits{
-		CommandLine: 2048, AuthLine: 12288, TextLine: 998, Header: 256 << 10, HeaderFields: 1000, Message: 25 << 20,
-		Recipients: 1000, Sessions: 1000, SessionsPerClient: 50, Errors: 20, JunkCommands: 100,
-		CommandTimeout: 5 * time.Minute, BusyTimeout: 10 * time.Second, DataRate: 500,
+		Sessions: 1000, SessionsPerClient: 50, CommandLine: 2048, AuthLine: 12288, Errors: 20, IdleCommands: 100,
+		Questions: 60, UnknownRecipients: 100, AuthErrors: 10, Recipients: 1000, Message: 25 << 20, Header: 256 << 10,
+		HeaderFields: 1000, Hops: 100, TextLine: 998, Memory: 256 << 10, CommandTimeout: 5 * time.Minute,
+		BusyTimeout: 10 * time.Second, DataPause: 3 * time.Minute, DataRate: 500, DataTimeout: time.Hour,
 	}
 	if diff := cmp.Diff(want, c.Limits); diff != "" {
 		t.Errorf("limits (-want +got):\n%s", diff)

@@ -1,5 +1,7 @@
 package config
 
+import "slices"
+
 // Settings is the table: each setting there is, in the order the documentation shows.
 func Settings() []Setting {
 	return append(base(), limits()...)
@@ -51,34 +53,62 @@ func base() []Setting {
 }
 
 func limits() []Setting {
+	return slices.Concat(sessionLimits(), messageLimits(), timeLimits())
+}
+
+func sessionLimits() []Setting {
 	return []Setting{
-		{Key: "limits.command_line", Kind: Number, Default: "2048", Reply: "500 5.5.2, closes",
-			Doc: "Octets in a command line."},
-		{Key: "limits.auth_line", Kind: Number, Default: "12288", Reply: "500 5.5.2, closes",
-			Doc: "Octets in a line of an AUTH exchange (RFC 4954 section 4)."},
-		{Key: "limits.text_line", Kind: Number, Default: "998", Reply: "554 5.6.0",
-			Doc: "Octets in a line of a message, without its end."},
-		{Key: "limits.header", Kind: Octets, Default: "256KiB", Reply: "552 5.3.4",
-			Doc: "Header of a message."},
-		{Key: "limits.header_fields", Kind: Number, Default: "1000", Reply: "552 5.3.4",
-			Doc: "Fields in a header."},
-		{Key: "limits.message", Kind: Octets, Default: "25MiB", Reply: "552 5.3.4",
-			Doc: "Message, header and body; said in EHLO as SIZE (RFC 1870)."},
-		{Key: "limits.recipients", Kind: Number, Default: "1000", Reply: "452 4.5.3",
-			Doc: "Recipients in a transaction."},
-		{Key: "limits.sessions", Kind: Number, Default: "1000", Reply: "421 4.3.2",
+		{Key: "limits.sessions", Kind: Number, Default: "1000", Reply: "`421`, closes", NotTrusted: true,
 			Doc: "Sessions at a time."},
-		{Key: "limits.sessions_per_client", Kind: Number, Default: "50", Reply: "421 4.7.0",
-			Doc: "Sessions at a time from one address."},
-		{Key: "limits.errors", Kind: Number, Default: "20", Reply: "421 4.7.0, closes",
+		{Key: "limits.sessions_per_client", Kind: Number, Default: "50", Reply: "`421`, closes", NotTrusted: true,
+			Doc: "Sessions at a time from one IPv4 address or IPv6 /64."},
+		{Key: "limits.command_line", Kind: Number, Default: "2048", Reply: "`500 5.5.2`, closes",
+			Doc: "Octets in a command line (RFC 5321 4.5.3.1.4)."},
+		{Key: "limits.auth_line", Kind: Number, Default: "12288", Reply: "`500 5.5.6`, closes",
+			Doc: "Octets in a line of an AUTH exchange (RFC 4954 4)."},
+		{Key: "limits.errors", Kind: Number, Default: "20", Reply: "`421 4.7.0`, closes",
 			Doc: "Protocol errors in a session. A refused recipient is none."},
-		{Key: "limits.junk_commands", Kind: Number, Default: "100", Reply: "421 4.7.0, closes",
-			Doc: "Commands in a row that bring no mail: NOOP, RSET, VRFY and their like."},
-		{Key: "limits.command_timeout", Kind: Duration, Default: "5m", Reply: "421 4.4.2, closes",
-			Doc: "Wait for a command."},
-		{Key: "limits.busy_timeout", Kind: Duration, Default: "10s", Reply: "421 4.4.2, closes",
-			Doc: "The same when sessions are nearly used up."},
-		{Key: "limits.data_rate", Kind: Number, Default: "500", Reply: "421 4.4.2, closes",
-			Doc: "Octets a second that a message must come in with, on average."},
+		{Key: "limits.idle_commands", Kind: Number, Default: "100", Reply: "`421 4.7.0`, closes", NotTrusted: true,
+			Doc: "Commands since the last message that was accepted."},
+		{Key: "limits.questions", Kind: Number, Default: "60", Reply: "`450 4.7.1`", NotTrusted: true,
+			Doc: "VRFY and EXPN a minute from one client."},
+		{Key: "limits.unknown_recipients", Kind: Number, Default: "100", Reply: "`421 4.7.0`, closes", NotTrusted: true,
+			Doc: "Recipients refused in a session; after ten each answer comes slower."},
+		{Key: "limits.auth_errors", Kind: Number, Default: "10", Reply: "`421 4.7.0`, closes",
+			Doc: "Wrong AUTH in a session; after three each answer comes late."},
+	}
+}
+
+func messageLimits() []Setting {
+	return []Setting{
+		{Key: "limits.recipients", Kind: Number, Default: "1000", Reply: "`452 4.5.3`",
+			Doc: "Recipients in a transaction (RFC 5321 4.5.3.1.8)."},
+		{Key: "limits.message", Kind: Octets, Default: "25MiB", Reply: "`552 5.3.4`",
+			Doc: "A message, header and body; said in EHLO as SIZE (RFC 1870)."},
+		{Key: "limits.header", Kind: Octets, Default: "256KiB", Reply: "`552 5.3.4`",
+			Doc: "The header of a message."},
+		{Key: "limits.header_fields", Kind: Number, Default: "1000", Reply: "`554 5.6.0`",
+			Doc: "Fields in a header."},
+		{Key: "limits.hops", Kind: Number, Default: "100", Reply: "`554 5.4.6`",
+			Doc: "Received fields in a header, which a loop adds to (RFC 5321 6.3)."},
+		{Key: "limits.text_line", Kind: Number, Default: "998", Reply: "`554 5.6.0`",
+			Doc: "Octets in a line of a message, without its end (RFC 5321 4.5.3.1.6)."},
+		{Key: "limits.memory", Kind: Octets, Default: "256KiB",
+			Doc: "So much of a message is held in memory while it comes in, the rest in a file of the data directory."},
+	}
+}
+
+func timeLimits() []Setting {
+	return []Setting{
+		{Key: "limits.command_timeout", Kind: Duration, Default: "5m", Reply: "`421 4.4.2`, closes",
+			Doc: "Wait for a command (RFC 5321 4.5.3.2.7)."},
+		{Key: "limits.busy_timeout", Kind: Duration, Default: "10s", Reply: "`421 4.4.2`, closes",
+			Doc: "The same while four in five sessions are taken."},
+		{Key: "limits.data_pause", Kind: Duration, Default: "3m", Reply: "`421 4.4.2`, closes",
+			Doc: "Wait for the next octets of a message (RFC 5321 4.5.3.2.5)."},
+		{Key: "limits.data_rate", Kind: Number, Default: "500", Reply: "`421 4.4.2`, closes",
+			Doc: "Octets a second that a message must come in with, reckoned after the first data_pause."},
+		{Key: "limits.data_timeout", Kind: Duration, Default: "1h", Reply: "`421 4.4.2`, closes",
+			Doc: "Time for a whole message."},
 	}
 }
