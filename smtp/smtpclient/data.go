@@ -1,0 +1,179 @@
+package smtpclient
+
+import (
+	"fmt"
+	"io"
+	"time"
+
+	"muster/smtp"
+)
+
+// maxBlock bounds what is queued before it is written, and so what has one Timeouts.Block.
+const maxBlock = 256 << 10
+
+// Body adds segments to the text of the message. They are read, not copied, and must stay as they
+// are until Flush or Finish returned. A short text stays queued until then, so that it leaves in
+// one write with its dot; a long one is written as it comes.
+func (c *Conn) Body(segments ...Text) error {
+	if err := c.demand(phaseText); err != nil {
+		return err
+	}
+	for _, s := range segments {
+		if len(s) == 0 {
+			continue
+		}
+		if c.lineStart && s[0] == '.' && (len(s) < 2 || s[1] != '.') {
+			return c.fail(&Error{Stage: StageBody, Err: ErrNotStuffed})
+		}
+		c.lineStart = s[len(s)-1] == '\n'
+		if err := c.queueText(s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *Conn) queueText(s Text) error {
+	for len(s) > 0 {
+		if c.queued >= maxBlock {
+			if err := c.write(StageBody); err != nil {
+				return err
+			}
+		}
+		n := min(len(s), maxBlock-c.queued)
+		c.segments = append(c.segments, s[:n])
+		c.queued += n
+		s = s[n:]
+	}
+	return nil
+}
+
+// BodyFrom adds mail that is not prepared, and returns how many octets it read. An error of r
+// closes the connection too: a text that was begun cannot be taken back.
+func (c *Conn) BodyFrom(r io.Reader) (int64, error) {
+	if err := c.demand(phaseText); err != nil {
+		return 0, err
+	}
+	var (
+		total    int64
+		in       = make([]byte, 32<<10)
+		out      Text
+		prepared = stuffer{lineStart: true}
+	)
+	for {
+		n, err := r.Read(in)
+		total += int64(n)
+		out = prepared.append(out[:0], in[:n])
+		if e := c.Body(out); e != nil {
+			return total, e
+		}
+		if e := c.Flush(); e != nil {
+			return total, e
+		}
+		switch {
+		case err == io.EOF:
+			return total, nil
+		case err != nil:
+			return total, c.fail(&Error{Stage: StageBody, Err: fmt.Errorf("reading the text: %w", err)})
+		}
+	}
+}
+
+// Flush writes the text queued so far, for a caller that has to wait before Finish.
+func (c *Conn) Flush() error {
+	if err := c.demand(phaseText); err != nil {
+		return err
+	}
+	return c.write(StageBody)
+}
+
+// Finish writes what is left of the text and its final dot, and, where next is not nil, queues
+// the next transaction as Begin does; with PIPELINING its commands leave in the same write. The
+// reply is the server's answer to the text; nil means that the outcome is unknown (the Error is
+// InDoubt). Reply and error may come together: the server answered, and the connection is over.
+func (c *Conn) Finish(next *Envelope) (*smtp.Reply, error) {
+	if err := c.demand(phaseText); err != nil {
+		return nil, err
+	}
+	if !c.lineStart {
+		c.commands = append(c.commands, "\r\n"...)
+	}
+	c.commands = append(c.commands, ".\r\n"...)
+	c.phase = phaseIdle
+	if next != nil {
+		c.begin(next)
+	}
+	if err := c.write(StageDot); err != nil {
+		err.InDoubt = err.Reply == nil
+		return err.Reply, err
+	}
+	return c.readOutcome()
+}
+
+func (c *Conn) readOutcome() (*smtp.Reply, error) {
+	c.stream.expect(c.timeouts.Dot)
+	reply, err := c.replies.reply()
+	switch {
+	case err != nil:
+		return nil, c.fail(&Error{Stage: StageDot, InDoubt: true, Err: err})
+	case reply.Code/100 == 3:
+		return nil, c.fail(&Error{Stage: StageDot, InDoubt: true, Err: ErrOutOfStep})
+	}
+	c.sent++
+	if reply.Code == smtp.CodeUnavailable {
+		return reply, c.fail(&Error{Stage: StageDot, Reply: reply, Err: reply})
+	}
+	return reply, nil
+}
+
+// write sends queued text, then queued commands, in one system call where the text is short.
+func (c *Conn) write(stage Stage) *Error {
+	if len(c.commands) > 0 {
+		c.segments = append(c.segments, c.commands)
+	}
+	if len(c.segments) == 0 {
+		return nil
+	}
+	err := c.stream.SetWriteDeadline(time.Now().Add(c.timeouts.Block))
+	if err == nil {
+		err = c.writeSegments()
+	}
+	c.commands, c.queued = c.commands[:0], 0
+	if err != nil {
+		return c.fail(&Error{Stage: stage, Reply: c.parting(stage), Err: err})
+	}
+	return nil
+}
+
+func (c *Conn) writeSegments() error {
+	all := c.segments
+	defer func() {
+		clear(all)
+		c.segments = all[:0]
+	}()
+	if c.tlsState == nil {
+		_, err := c.segments.WriteTo(c.stream.Conn)
+		return err
+	}
+	// TLS would make a record of each segment.
+	c.scratch = c.scratch[:0]
+	for _, s := range all {
+		c.scratch = append(c.scratch, s...)
+	}
+	_, err := c.stream.Conn.Write(c.scratch)
+	return err
+}
+
+// parting reads what a server said before it closed the connection under a text it did not want
+// to read to the end.
+func (c *Conn) parting(stage Stage) *smtp.Reply {
+	if stage != StageBody && stage != StageDot {
+		return nil
+	}
+	c.stream.expect(time.Second)
+	reply, err := c.replies.reply()
+	if err != nil || reply.Positive() {
+		return nil
+	}
+	return reply
+}
