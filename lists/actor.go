@@ -1,5 +1,7 @@
 package lists
 
+import "slices"
+
 // Actor is who asks. Every service that depends on a right takes one, and the services decide:
 // a page that forgets to ask cannot show what it should not.
 type Actor struct {
@@ -18,5 +20,19 @@ type Actor struct {
 // CLI is the actor behind the command line: whoever can read the database's password may do all.
 func CLI() Actor { return Actor{Admin: true, Name: "cli"} }
 
+// System is a part of Muster itself acting for the site, by name: "fanout", "clock".
+func System(name string) Actor { return Actor{Admin: true, Name: name} }
+
 // Anonymous is a visitor of the site who has not signed in.
 func Anonymous(client string) Actor { return Actor{Name: client, Client: client} }
+
+// Has says whether key is one of the actor's verified addresses.
+func (a Actor) Has(key string) bool { return slices.Contains(a.Keys, key) }
+
+// from is where a consent given by the actor came from.
+func (a Actor) from() string {
+	if a.Client != "" {
+		return a.Client
+	}
+	return a.Name
+}

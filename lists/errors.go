@@ -10,14 +10,14 @@ type Kind int
 
 // The kinds. Anything that is no *Error is internal: the database away, a bug.
 const (
-	Invalid   Kind = iota + 1 // the input is wrong; Field says which
-	NotFound                  // no such thing, or none that this actor may know of
-	Denied                    // the actor may not
-	Exists                    // it is already there
-	Conflict                  // somebody else was first: already released, already used
-	Expired                   // a token or a link that was good once
-	Limited                   // too often; try later
-	Overloaded                // the system has no room now; try later
+	Invalid    Kind = iota + 1 // the input is wrong; Field says which
+	NotFound                   // no such thing, or none that this actor may know of
+	Denied                     // the actor may not
+	Exists                     // it is already there
+	Conflict                   // somebody else was first: already released, already used
+	Expired                    // a token or a link that was good once
+	Limited                    // too often; try later
+	Overloaded                 // the system has no room now; try later
 )
 
 // Error is a failure that a person can do something about. Msg is one plain English sentence that

@@ -46,17 +46,3 @@ func (m Member) Mailbox() smtp.Mailbox {
 	}
 	return smtp.Mailbox{Name: m.Name, Address: a}
 }
-
-// Values of a role.
-const (
-	RoleOwner     = "owner"
-	RoleModerator = "moderator"
-)
-
-// Role is one person's right over a list. Owners and moderators need not be members.
-type Role struct {
-	ListID  int64 `db:"list_id"`
-	Key     string
-	Address string
-	Role    string
-}

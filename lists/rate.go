@@ -1,0 +1,106 @@
+package lists
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"time"
+)
+
+// limit is how often something may be done in a window.
+type limit struct {
+	name   string
+	most   int
+	window time.Duration
+}
+
+// limits is what one address may be mailed because somebody typed it, and what one client may ask
+// for. A client is an IPv4 address or the /64 of an IPv6 one: who has one address of it has all.
+type limits struct {
+	confirmsPerAddress limit // over all lists
+	confirmsPerClient  limit
+	alreadyMember      limit
+	signInsPerAddress  limit
+	signInsPerClient   limit
+	linksPerAddress    limit
+	linksPerClient     limit
+	badTokensPerClient limit
+}
+
+func defaultLimits() limits {
+	return limits{
+		confirmsPerAddress: limit{"confirm-address", 5, 24 * time.Hour},
+		confirmsPerClient:  limit{"confirm-client", 30, time.Hour},
+		alreadyMember:      limit{"already-member", 1, 24 * time.Hour},
+		signInsPerAddress:  limit{"signin-address", 10, 15 * time.Minute},
+		signInsPerClient:   limit{"signin-client", 50, 15 * time.Minute},
+		linksPerAddress:    limit{"link-address", 5, time.Hour},
+		linksPerClient:     limit{"link-client", 20, time.Hour},
+		badTokensPerClient: limit{"token-client", 100, time.Hour},
+	}
+}
+
+// count notes one more use by who and says whether it is still within the limit. Over the pool it is
+// committed at once, so that an attempt counts whatever becomes of it; in a transaction it counts
+// what the transaction does. Who "" is nobody and unlimited.
+func (s *Service) count(ctx context.Context, q querier, l limit, who string) (within bool, err error) {
+	if who == "" {
+		return true, nil
+	}
+	n, err := countRate(ctx, q, l.key(who), l.window)
+	if err != nil {
+		return false, fmt.Errorf("limit %s: %w", l.name, err)
+	}
+	return n <= l.most, nil
+}
+
+// allowClient is count for a limit on clients, and an error beyond it.
+func (s *Service) allowClient(ctx context.Context, l limit, client string) error {
+	within, err := s.count(ctx, s.pool, l, clientKey(client))
+	if err != nil || within {
+		return err
+	}
+	return tooOften(l)
+}
+
+func tooOften(l limit) *Error {
+	e := Errorf(Limited, "limited", "that was asked too often; try again in %s", waitWords(l.window))
+	e.Params = map[string]any{"Minutes": int(l.window / time.Minute)}
+	return e
+}
+
+func waitWords(d time.Duration) string {
+	if d >= 2*time.Hour {
+		return fmt.Sprintf("%d hours", int(d/time.Hour))
+	}
+	return fmt.Sprintf("%d minutes", int(d/time.Minute))
+}
+
+// key names a counter. Long input is not stored as it is.
+func (l limit) key(who string) string {
+	const most = 300
+	if len(who) > most {
+		who = who[:most]
+	}
+	return l.name + ":" + who
+}
+
+// clientKey is by what a client is counted: "" for none.
+func clientKey(client string) string {
+	if ap, err := netip.ParseAddrPort(client); err == nil {
+		client = ap.Addr().String()
+	}
+	ip, err := netip.ParseAddr(client)
+	if err != nil {
+		return client
+	}
+	ip = ip.Unmap().WithZone("")
+	if ip.Is4() {
+		return ip.String()
+	}
+	net, err := ip.Prefix(64)
+	if err != nil {
+		return ip.String()
+	}
+	return net.String()
+}

@@ -1,0 +1,78 @@
+package lists
+
+import (
+	"context"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// Config is what the services need to know of the site. The zero value works: no links in mails,
+// nobody to wake, nothing logged.
+type Config struct {
+	Hostname      string // names this server in mail
+	BaseURL       string // where the site is, without a slash at its end
+	DefaultDomain string // completes a bare local part
+	Wake          func() // told after a commit that queued mail; must not block
+	Now           func() time.Time
+	Log           *slog.Logger
+}
+
+// Service is every operation on the domain. Each change is one transaction; each answer is
+// decided by the rights of the Actor that asks. It is safe for concurrent use.
+//
+// Moments that are compared across rows or nodes (joined, accepted, expires) are taken from the
+// database's clock, never from a node's.
+type Service struct {
+	pool    *pgxpool.Pool
+	cfg     Config
+	log     *slog.Logger
+	limits  limits
+	seals   atomic.Pointer[readSealer]
+	hashing chan struct{} // a slot for each password being hashed: 19 MiB and 20 ms each
+}
+
+// maxHashing is how many passwords are hashed at a time. More would only make all of them slower,
+// and a storm of sign-ins must not take the memory from the mail.
+const maxHashing = 2
+
+// New makes the services over a pool.
+func New(pool *pgxpool.Pool, cfg Config) *Service {
+	if cfg.Wake == nil {
+		cfg.Wake = func() {}
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Service{pool: pool, cfg: cfg, log: cfg.Log, limits: defaultLimits(), hashing: make(chan struct{}, maxHashing)}
+}
+
+// maxTries bounds how often a transaction that lost against another is run again.
+const maxTries = 4
+
+// inTx runs fn in a transaction and commits if it returns nil. A deadlock or serialization failure
+// runs fn again from the start, so fn must set what it returns rather than add to it.
+func (s *Service) inTx(ctx context.Context, fn func(tx pgx.Tx) error) error {
+	var err error
+	for range maxTries {
+		if err = pgx.BeginFunc(ctx, s.pool, fn); !lostRace(err) {
+			return err
+		}
+	}
+	return err
+}
+
+// inTxWake is inTx for a change that may have queued mail: the fan-out is woken after the commit.
+func (s *Service) inTxWake(ctx context.Context, fn func(tx pgx.Tx) error) error {
+	if err := s.inTx(ctx, fn); err != nil {
+		return err
+	}
+	s.cfg.Wake()
+	return nil
+}

@@ -1,0 +1,34 @@
+package lists
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+)
+
+const joinRequestColumns = `id, list AS list_id, key, address, name, language, asked, consent, consent_from`
+
+const joinRequestInsert = `INSERT INTO join_request (list, key, address, name, language, consent, consent_from)
+VALUES (@list, @key, @address, @name, @language, @consent, @consent_from)
+ON CONFLICT (list, key) DO NOTHING`
+
+// insertJoinRequest says whether it made the request: false if there is one of this address.
+func insertJoinRequest(ctx context.Context, q querier, r JoinRequest) (made bool, err error) {
+	tag, err := q.Exec(ctx, joinRequestInsert, pgx.NamedArgs{
+		"list": r.ListID, "key": r.Key, "address": r.Address, "name": r.Name, "language": r.Language,
+		"consent": r.Consent, "consent_from": r.ConsentFrom,
+	})
+	return tag.RowsAffected() > 0, err
+}
+
+const joinRequestsSelect = `SELECT ` + joinRequestColumns + ` FROM join_request WHERE list = $1 AND id > $2 ORDER BY id LIMIT $3`
+
+func selectJoinRequests(ctx context.Context, q querier, listID, after int64, limit int) ([]JoinRequest, error) {
+	return collect[JoinRequest](ctx, q, joinRequestsSelect, listID, after, limit)
+}
+
+const joinRequestTake = `DELETE FROM join_request WHERE list = $1 AND id = $2 RETURNING ` + joinRequestColumns
+
+func takeJoinRequest(ctx context.Context, q querier, listID, id int64) (JoinRequest, error) {
+	return collectOne[JoinRequest](ctx, q, joinRequestTake, listID, id)
+}

@@ -1,0 +1,112 @@
+package lists
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"muster/smtp"
+)
+
+// Subscription is somebody's wish to join a list, as it came in.
+type Subscription struct {
+	List     int64
+	Mailbox  smtp.Mailbox
+	Client   string // network address it came from; "" where it proves nothing, as for mail
+	How      string // ConsentWeb, ConsentMail
+	Language string
+	From     Actor // who asks, if they signed in: their own address needs no confirmation
+}
+
+// Subscribe begins what the list's join_policy asks. The answer is nil for everybody, whether the
+// address is a member, was banned, has a confirmation open or was mailed too often: it tells
+// nobody who is on a list, and cannot be made to flood one.
+func (s *Service) Subscribe(ctx context.Context, sub Subscription) error {
+	l, _, err := s.see(ctx, s.pool, sub.From, sub.List)
+	if err != nil {
+		return err
+	}
+	if l.JoinPolicy == JoinClosed {
+		return Errorf(Denied, "join.closed", "%s cannot be joined; only its owners add members", l.Address())
+	}
+	o, err := ownAddress(ctx, s.pool, sub.Mailbox.Address)
+	if err != nil {
+		return err
+	}
+	if o.Ours {
+		return ownAddressError(sub.Mailbox.Address)
+	}
+	if err := s.allowClient(ctx, s.limits.confirmsPerClient, sub.Client); err != nil {
+		return err
+	}
+	return s.inTxWake(ctx, func(tx pgx.Tx) error { return s.subscribe(ctx, tx, l, sub) })
+}
+
+func (s *Service) subscribe(ctx context.Context, tx pgx.Tx, l List, sub Subscription) error {
+	m := memberOf(l.ID, sub.Mailbox)
+	m.Language = sub.Language
+	if _, err := selectMember(ctx, tx, l.ID, m.Key); err == nil {
+		return s.tellAlready(ctx, tx, l, m)
+	} else if !noRows(err) {
+		return fmt.Errorf("%s on %s: %w", m.Address, l.Address(), err)
+	}
+	if banned, err := isBanned(ctx, tx, l, m); err != nil || banned {
+		return err
+	}
+	consent := consentGiven{how: sub.How, from: sub.Client}
+	proved := sub.From.Has(m.Key)
+	if !proved && (l.JoinPolicy == JoinConfirm || l.JoinPolicy == JoinBoth) {
+		return s.askJoin(ctx, tx, l, m, consent)
+	}
+	_, err := s.admit(ctx, tx, l, m, consent)
+	return err
+}
+
+// askJoin mails the question whether the owner of an address wants to join: at most one that is
+// open, and at most a few a day to one address over all lists.
+func (s *Service) askJoin(ctx context.Context, tx pgx.Tx, l List, m Member, consent consentGiven) error {
+	secret, hash := newSecret()
+	made, err := insertToken(ctx, tx, hash, newToken{
+		Purpose: PurposeJoin, List: l.ID, Key: m.Key, Life: confirmLife,
+		Params: tokenParams{Address: m.Address, Name: m.Name, Language: m.Language, How: consent.how, Client: consent.from},
+	})
+	if err != nil {
+		return fmt.Errorf("confirmation of %s on %s: %w", m.Address, l.Address(), err)
+	}
+	if !made {
+		return nil
+	}
+	within, err := s.count(ctx, tx, s.limits.confirmsPerAddress, m.Key)
+	if err != nil || !within {
+		return err
+	}
+	return s.tellConfirm(ctx, tx, NoticeJoinConfirm, l, m, secret)
+}
+
+// admit makes somebody a member who proved to want it, or where the list has moderators decide,
+// puts them before these. It returns whether they wait.
+func (s *Service) admit(ctx context.Context, tx pgx.Tx, l List, m Member, consent consentGiven) (waits bool, err error) {
+	if l.JoinPolicy == JoinModerate || l.JoinPolicy == JoinBoth {
+		return true, s.askOwners(ctx, tx, l, m, consent)
+	}
+	m, err = s.join(ctx, tx, l, m, consent)
+	if KindOf(err) == Exists {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return false, s.tellJoined(ctx, tx, l, m, true, false)
+}
+
+func isBanned(ctx context.Context, q querier, l List, m Member) (bool, error) {
+	t, err := selectTombstone(ctx, q, l.ID, keyHash(m.Key))
+	if noRows(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("tombstone of %s on %s: %w", m.Address, l.Address(), err)
+	}
+	return t.Reason == tombBanned, nil
+}
