@@ -90,7 +90,15 @@ func prepareDir(dataDir string, o Options) (*cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c, os.MkdirAll(c.dataDir, 0o700)
+	return c, os.MkdirAll(c.dataDir, dataDirMode())
+}
+
+// dataDirMode lets the user that root's PostgreSQL runs as through to its own directory.
+func dataDirMode() os.FileMode {
+	if os.Geteuid() == 0 {
+		return 0o711
+	}
+	return 0o700
 }
 
 // patience is how long a server may stay invisible that others hold the lock of: one that is

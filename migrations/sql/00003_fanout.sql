@@ -78,6 +78,7 @@ CREATE TABLE shard (
     done    integer NOT NULL DEFAULT 0, -- so many of them, from the front, are settled
     sent    integer NOT NULL DEFAULT 0, -- of those, delivered
     dropped integer NOT NULL DEFAULT 0, -- of those, had left
+    retry   boolean NOT NULL DEFAULT false, -- its members have delivery rows
     state   text NOT NULL DEFAULT 'ready' CHECK (state IN ('ready', 'claimed', 'done', 'aside')),
     node    bigint, -- of node; kept when done, so that saving the same outcome again finds its row
     epoch   integer NOT NULL DEFAULT 0 -- raised by each claim and each freeing: the fence
@@ -85,7 +86,8 @@ CREATE TABLE shard (
 CREATE INDEX shard_ready ON shard (dest, turn, id) WHERE state = 'ready';
 CREATE INDEX shard_claimed ON shard (node, id) WHERE state = 'claimed';
 CREATE INDEX shard_fanout ON shard (fanout);
-CREATE INDEX shard_order ON shard (list, dest, fanout) WHERE list IS NOT NULL AND state <> 'done';
+CREATE INDEX shard_order ON shard (list, dest, fanout) WHERE list IS NOT NULL AND state IN ('ready', 'claimed');
+CREATE INDEX shard_unfinished ON shard (fanout) WHERE state <> 'done';
 CREATE INDEX shard_aside ON shard (id) WHERE state = 'aside';
 
 -- Apart from shard, as they never change and shard is written all the time.
@@ -122,3 +124,6 @@ CREATE TABLE journal (
 ALTER TABLE journal ALTER COLUMN lines SET STORAGE EXTERNAL;
 CREATE INDEX journal_fanout ON journal (fanout, shard);
 CREATE INDEX journal_shard ON journal (shard);
+
+-- Who was in a nearer list when a post was accepted gets no second copy through a nested one.
+CREATE INDEX member_left ON member (list, key) WHERE left_at IS NOT NULL;

@@ -1,0 +1,74 @@
+# What one does with Muster's sources. The two to begin with:
+#
+#	make demo    build it, start it with a private PostgreSQL, and watch a post go out
+#	make test    all tests; finds or installs what they need
+#
+# Whatever is written here goes to var/, which Git ignores; make clean removes it.
+
+GO       ?= go
+FUZZTIME ?= 30s
+BENCH    ?= .
+COUNT    ?= 6
+NEED     := sh deploy/need.sh
+GOFMT     = $$($(GO) env GOROOT)/bin/gofmt
+GOFILES   = $$(git ls-files --cached --others --exclude-standard '*.go')
+
+# Debian keeps servers' programs where an ordinary user's PATH does not look.
+export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
+
+.PHONY: build demo test test-long lint fmt cover fuzz bench bench-go docs clean
+
+build:
+	$(GO) build -o muster ./cmd/muster
+
+# Its data stays in var/demo: a second make demo finds it again.
+demo: build
+	@$(NEED) postgresql
+	./muster demo --data-dir var/demo
+
+test:
+	@$(NEED) cc postgresql chromium postfix swaks
+	$(GO) test -race -timeout 15m ./...
+
+# The rounds that take their time: every message of the corpora, more kills, and each fuzz target
+# for a moment.
+test-long:
+	@$(NEED) cc postgresql chromium postfix swaks
+	MUSTER_LONG=1 $(GO) test -count 1 -timeout 40m ./...
+	$(MAKE) fuzz FUZZTIME=10s
+
+lint:
+	@unformatted=$$($(GOFMT) -l $(GOFILES)); \
+	if [ -n "$$unformatted" ]; then echo "gofmt would change:"; echo "$$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+
+fmt:
+	$(GOFMT) -w $(GOFILES)
+
+cover:
+	@$(NEED) postgresql chromium postfix swaks
+	@mkdir -p var
+	$(GO) test -timeout 20m -coverpkg ./... -coverprofile var/cover.out ./...
+	$(GO) tool cover -func var/cover.out | tail -n 1
+	$(GO) tool cover -html var/cover.out -o var/cover.html
+
+# Every fuzz target there is, one after the other: go test takes one package and target at a time.
+fuzz:
+	@set -e; for package in $$(grep -rl '^func Fuzz' --include '*_test.go' . | xargs -r -n 1 dirname | sort -u); do \
+		for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' $$package/*_test.go); do \
+			echo "$$package $$target"; \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package; \
+		done; \
+	done
+
+# Go's own benchmarks, compared with those of the time before.
+bench-go:
+	@$(NEED) postgresql
+	@mkdir -p var
+	@if [ -f var/bench.txt ]; then mv var/bench.txt var/bench.before.txt; fi
+	$(GO) test -run '^$$' -bench '$(BENCH)' -count $(COUNT) -timeout 60m ./... | tee var/bench.txt
+	@if [ -f var/bench.before.txt ]; then $(GO) tool benchstat var/bench.before.txt var/bench.txt; fi
+
+clean:
+	rm -rf muster var
