@@ -17,20 +17,6 @@ const (
 		DELETE FROM seen WHERE (list, id_hash) IN (
 			SELECT list, id_hash FROM seen WHERE until < now() ORDER BY until LIMIT $1)`
 
-	// A used or expired token is kept a week, so that who comes late is told "expired" or "already
-	// done" and not "unknown".
-	pruneTokens = `
-		DELETE FROM token WHERE hash IN (
-			SELECT hash FROM token WHERE expires < now() - interval '7 days' ORDER BY expires LIMIT $1)`
-
-	pruneSessions = `
-		DELETE FROM session WHERE token_hash IN (
-			SELECT token_hash FROM session WHERE seen < now() - interval '60 days' LIMIT $1)`
-
-	pruneRates = `
-		DELETE FROM rate WHERE key IN (
-			SELECT key FROM rate WHERE until < now() ORDER BY until LIMIT $1)`
-
 	// Ids rise with time, so the oldest journals are found without an index on the time.
 	pruneJournals = `
 		DELETE FROM journal WHERE id IN (

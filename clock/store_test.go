@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"muster/lists"
 	"muster/migrations/testdb"
 )
 
@@ -46,7 +47,7 @@ func TestPrune(t *testing.T) {
 	t.Parallel()
 	pool := testdb.New(t)
 	fill(t, pool)
-	for _, task := range Tasks(pool) {
+	for _, task := range Tasks(pool, lists.New(pool, lists.Config{})) {
 		if err := task.Do(t.Context()); err != nil {
 			t.Errorf("%s: %v", task.Name, err)
 		}
@@ -72,9 +73,10 @@ func fill(t *testing.T, pool *pgxpool.Pool) {
 		INSERT INTO seen (list, id_hash, body_hash, until) SELECT list.id, n::text::bytea, '', now() - interval '1 s' FROM list, generate_series(1, 5001) n;
 		INSERT INTO seen (list, id_hash, body_hash, until) SELECT id, 'new', '', now() + interval '1 day' FROM list;
 		INSERT INTO token (hash, purpose, key, expires) VALUES
-			('old', 'signin', 'a@b.example', now() - interval '8 days'),
+			('old', 'signin', 'a@b.example', now() - interval '31 days'),
 			('late', 'signin', 'a@b.example', now() - interval '1 day'),
 			('open', 'signin', 'a@b.example', now() + interval '1 day');
+		UPDATE token SET used = now() - interval '1 day' WHERE hash = 'late';
 		INSERT INTO person (name) VALUES ('Ann');
 		INSERT INTO session (token_hash, person, seen) SELECT 'old', id, now() - interval '61 days' FROM person;
 		INSERT INTO session (token_hash, person, seen) SELECT 'new', id, now() FROM person;

@@ -1,14 +1,21 @@
 package clock
 
-import "github.com/jackc/pgx/v5/pgxpool"
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"muster/lists"
+)
 
 // Tasks are what Muster does by time. Their minutes differ so that they do not all start at once.
-func Tasks(pool *pgxpool.Pool) []Task {
+func Tasks(pool *pgxpool.Pool, service *lists.Service) []Task {
 	return []Task{
-		{Name: "prune-seen", Schedule: "7 * * * *", Do: prune(pool, pruneSeen)},
-		{Name: "prune-tokens", Schedule: "17 * * * *", Do: prune(pool, pruneTokens)},
-		{Name: "prune-sessions", Schedule: "27 * * * *", Do: prune(pool, pruneSessions)},
-		{Name: "prune-rates", Schedule: "37 * * * *", Do: prune(pool, pruneRates)},
-		{Name: "prune-journals", Schedule: "47 3 * * *", Do: prune(pool, pruneJournals)},
+		{Name: "prune-lists", Schedule: "7 * * * *", Do: func(ctx context.Context) error {
+			_, err := service.Prune(ctx)
+			return err
+		}},
+		{Name: "prune-seen", Schedule: "27 * * * *", Do: prune(pool, pruneSeen)},
+		{Name: "prune-journals", Schedule: "47 * * * *", Do: prune(pool, pruneJournals)},
 	}
 }

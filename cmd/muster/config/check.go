@@ -16,7 +16,7 @@ const none = "none"
 // complete fills in the defaults that depend on the machine and on other settings.
 func (c *Config) complete(environ []string) {
 	if c.DataDir == "" {
-		c.DataDir = dataDir(environ)
+		c.DataDir = DefaultDataDir(environ)
 	}
 	if dir, err := filepath.Abs(c.DataDir); err == nil {
 		c.DataDir = dir
@@ -38,9 +38,9 @@ func (c *Config) complete(environ []string) {
 	}
 }
 
-// dataDir is where state goes that nobody named a place for: /var/lib as root, else where the XDG
-// base directories have it.
-func dataDir(environ []string) string {
+// DefaultDataDir is where state goes that nobody named a place for: /var/lib as root, else where
+// the XDG base directories have it.
+func DefaultDataDir(environ []string) string {
 	if os.Geteuid() == 0 {
 		return "/var/lib/muster"
 	}

@@ -28,18 +28,16 @@ type Sources struct {
 	// that /etc/muster/muster.toml is read where there is one.
 	File string
 	// NoFile reads none unless File is given.
-	NoFile  bool
-	Environ []string       // as os.Environ
-	Flags   *pflag.FlagSet // parsed; may be nil
+	NoFile   bool
+	Environ  []string          // as os.Environ
+	Flags    *pflag.FlagSet    // parsed; may be nil
+	Defaults map[string]string // in place of those of the table, by key
 }
 
 // Load reads the settings and checks them.
 func Load(from Sources) (*Config, error) {
 	l := loader{merged: koanf.New(delimiter), origin: map[string]string{}}
-	if err := l.defaults(); err != nil {
-		return nil, err
-	}
-	for _, layer := range []func(Sources) error{l.file, l.environment, l.flags} {
+	for _, layer := range []func(Sources) error{l.defaults, l.file, l.environment, l.flags} {
 		if err := layer(from); err != nil {
 			return nil, err
 		}
@@ -58,12 +56,12 @@ type loader struct {
 	origin map[string]string
 }
 
-func (l *loader) defaults() error {
+func (l *loader) defaults(from Sources) error {
 	values := map[string]any{}
 	for _, s := range Settings() {
 		values[s.Key] = s.Default
-		if s.Kind == List {
-			values[s.Key] = splitList(s.Default)
+		if d, ok := from.Defaults[s.Key]; ok {
+			values[s.Key] = d
 		}
 	}
 	layer := koanf.New(delimiter)
