@@ -1,6 +1,7 @@
 package smtpclient
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -103,9 +104,10 @@ func (c *Conn) Finish(next *Envelope) (*smtp.Reply, error) {
 	if next != nil {
 		c.begin(next)
 	}
-	if err := c.write(StageDot); err != nil {
-		err.InDoubt = err.Reply == nil
-		return err.Reply, err
+	var failed *Error
+	if errors.As(c.write(StageDot), &failed) {
+		failed.InDoubt = failed.Reply == nil
+		return failed.Reply, failed
 	}
 	return c.readOutcome()
 }
@@ -127,7 +129,7 @@ func (c *Conn) readOutcome() (*smtp.Reply, error) {
 }
 
 // write sends queued text, then queued commands, in one system call where the text is short.
-func (c *Conn) write(stage Stage) *Error {
+func (c *Conn) write(stage Stage) error {
 	if len(c.commands) > 0 {
 		c.segments = append(c.segments, c.commands)
 	}
