@@ -5,4 +5,12 @@
 // Nothing here speaks SMTP or HTTP: a service answers with a value or an *Error whose Kind the
 // edges (lists/inbound, admin, cmd) turn into a reply, a page or an exit status. Mail that the
 // lists want sent leaves as a Notice row with typed parameters; fanout renders and sends it.
+//
+// It follows
+//
+//   - RFC 5321 for the sizes of addresses and for what aliases and lists are (§3.9)
+//   - RFC 2142, names that every domain has: postmaster, abuse
+//   - RFC 2919 (List-Id), RFC 8058 (one-click unsubscription)
+//   - RFC 4954, who AUTH is for
+//   - RFC 4180, CSV
 package lists

@@ -46,13 +46,13 @@ func dial(ctx context.Context, addr string, o *Options) (*Conn, error) {
 	}
 	if err != nil {
 		c.Abort()
-		return nil, withCause(err, ctx)
+		return nil, withCause(ctx, err)
 	}
 	return c, nil
 }
 
 // withCause names the context's end as the reason where that is what closed the connection.
-func withCause(err error, ctx context.Context) error {
+func withCause(ctx context.Context, err error) error {
 	var failed *Error
 	if errors.As(err, &failed) && ctx.Err() != nil {
 		failed.Err = ctx.Err()

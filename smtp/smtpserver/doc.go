@@ -4,6 +4,7 @@
 // It implements
 //
 //   - RFC 5321, Simple Mail Transfer Protocol: HELO EHLO MAIL RCPT DATA RSET NOOP QUIT HELP VRFY EXPN
+//   - RFC 5322, as far as the header is counted: its fields and its end
 //   - RFC 2033, LMTP: LHLO, and a reply to each recipient at the end of the data
 //   - RFC 2920, PIPELINING
 //   - RFC 1870, SIZE

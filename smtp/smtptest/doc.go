@@ -10,5 +10,6 @@
 //	for _, m := range far.Messages() { … }
 //
 // It is package smtpserver with a backend that keeps messages, so a client that gets by here has
-// spoken RFC 5321 strictly: a bare LF or a false end of the text is refused.
+// spoken RFC 5321 strictly: a bare LF or a false end of the text is refused. What it offers in EHLO
+// is for the test to say, LIMITS (RFC 9422) included.
 package smtptest
