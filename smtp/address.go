@@ -30,17 +30,15 @@ type Address struct {
 
 // The ways an address can be wrong.
 var (
-	ErrAddress      = errors.New("not an address of the form local-part@domain")
-	ErrAddressUTF8  = errors.New("address needs SMTPUTF8")
-	ErrAddressLong  = errors.New("address too long")
-	ErrAddressRoute = errors.New("source routes are not supported")
+	ErrAddress     = errors.New("not an address of the form local-part@domain")
+	ErrAddressLong = errors.New("address too long")
 )
 
 // ParseAddress reads local-part@domain, the local part as dot-string or quoted-string, the domain
 // as a name or an address literal. UTF-8 is allowed in both (RFC 6531 §3.3). No white space,
 // comments or angle brackets.
 func ParseAddress(s string) (Address, error) {
-	if !utf8.ValidString(s) {
+	if !isAddressText(s) {
 		return Address{}, ErrAddress
 	}
 	local, rest, err := scanLocal(s)
@@ -59,6 +57,24 @@ func ParseAddress(s string) (Address, error) {
 	}
 	return a, nil
 }
+
+// isAddressText keeps out what is no text, and the characters that would show an address as
+// another one than it is: RFC 6531 §3.3 allows any character above ASCII, people can only read some.
+func isAddressText(s string) bool {
+	if isASCII(s) {
+		return true
+	}
+	for _, r := range s {
+		if r == utf8.RuneError || r > unicode.MaxASCII && !unicode.IsPrint(r) && !isJoiner(r) {
+			return false
+		}
+	}
+	return true
+}
+
+// isJoiner allows the two invisible characters that some scripts cannot be spelled without
+// (RFC 5892, appendix A.1 and A.2).
+func isJoiner(r rune) bool { return r == '\u200c' || r == '\u200d' }
 
 // scanLocal takes a local part off the front of s and returns it unquoted with what follows it.
 func scanLocal(s string) (local, rest string, err error) {
@@ -188,6 +204,25 @@ func (a Address) Wire() string {
 		return quoteLocal(a.Local)
 	}
 	return quoteLocal(a.Local) + "@" + a.Domain
+}
+
+// AppendWire appends Wire to b.
+func (a Address) AppendWire(b []byte) []byte {
+	b = append(b, quoteLocal(a.Local)...)
+	if a.Domain == "" {
+		return b
+	}
+	b = append(b, '@')
+	return append(b, a.Domain...)
+}
+
+// wireLen is the length of Wire.
+func (a Address) wireLen() int {
+	n := len(quoteLocal(a.Local))
+	if a.Domain != "" {
+		n += 1 + len(a.Domain)
+	}
+	return n
 }
 
 // String is Wire.

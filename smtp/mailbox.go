@@ -6,6 +6,7 @@ import (
 	"net/mail"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // Mailbox is an address with the name of whom it belongs to, as "Name <address>" writes it.
@@ -108,4 +109,51 @@ func (m Mailbox) String() string {
 		return m.Address.Wire()
 	}
 	return m.Name + " <" + m.Address.Wire() + ">"
+}
+
+// replyText is the room for text in a line of a reply: MaxReplyLine without CR LF, code, and an
+// enhanced code as long as they come.
+const replyText = MaxReplyLine - len("250-5.7.123 \r\n")
+
+// AppendReply appends "Name <address>" as a line of an answer to VRFY or EXPN shows it (RFC 5321
+// §3.5.1): the name plain, without what could be taken for the address or for the end of the line,
+// cut to what fits, and left out if it is not ASCII and the client did not ask for UTF-8 (RFC 6531
+// §3.7.4.2).
+func (m Mailbox) AppendReply(b []byte, takesUTF8 bool) []byte {
+	if name := m.Name; name != "" && (takesUTF8 || isASCII(name)) {
+		start := len(b)
+		b = appendName(b, name, start+replyText-m.Address.wireLen()-len(" <>"))
+		if len(b) > start {
+			b = append(b, ' ')
+		}
+	}
+	b = append(b, '<')
+	b = m.Address.AppendWire(b)
+	return append(b, '>')
+}
+
+// ReplyText is AppendReply as a string.
+func (m Mailbox) ReplyText(takesUTF8 bool) string { return string(m.AppendReply(nil, takesUTF8)) }
+
+// appendName appends what of a name may stand in a reply, up to where b has end octets.
+func appendName(b []byte, name string, end int) []byte {
+	start := len(b)
+	for _, r := range name {
+		switch {
+		case r == '<' || r == '>' || unicode.IsControl(r) || isBidiControl(r):
+			continue
+		case unicode.IsSpace(r) && (len(b) == start || b[len(b)-1] == ' '):
+			continue
+		case unicode.IsSpace(r):
+			r = ' '
+		}
+		if len(b)+utf8.RuneLen(r) > end {
+			break
+		}
+		b = utf8.AppendRune(b, r)
+	}
+	if n := len(b); n > start && b[n-1] == ' ' {
+		b = b[:n-1]
+	}
+	return b
 }

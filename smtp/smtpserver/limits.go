@@ -29,7 +29,7 @@ type Limits struct {
 	Memory       int   // 256 KiB of a message are held in memory, the rest in a file
 
 	Command     time.Duration // 5 minutes for one command to arrive (RFC 5321 §4.5.3.2.7): 421 4.4.2
-	CommandBusy time.Duration // 10 s for the same while 80 % of Sessions are taken
+	CommandBusy time.Duration // 10 s for that, and for DataPause, while 80 % of Sessions are taken
 	DataPause   time.Duration // 3 minutes without an octet of a message (RFC 5321 §4.5.3.2.5): 421 4.4.2
 	DataRate    int           // 500 octets a second, reckoned after the first DataPause: 421 4.4.2
 	Data        time.Duration // 1 hour for a whole message: 421 4.4.2
@@ -53,7 +53,7 @@ func (l Limits) withDefaults() Limits {
 	l.Hops = cmp.Or(l.Hops, 100)
 	l.TextLine = cmp.Or(l.TextLine, 998)
 	l.Recipients = cmp.Or(l.Recipients, 1000)
-	l.Memory = cmp.Or(l.Memory, 256<<10)
+	l.Memory = max(cmp.Or(l.Memory, 256<<10), l.Header+4) // the header is measured in memory
 	l.Command = cmp.Or(l.Command, 5*time.Minute)
 	l.CommandBusy = cmp.Or(l.CommandBusy, 10*time.Second)
 	l.DataPause = cmp.Or(l.DataPause, 3*time.Minute)

@@ -1,14 +1,17 @@
 package smtpserver
 
 import (
+	"bufio"
+	"cmp"
 	"context"
+	"crypto/rand"
 	"crypto/tls"
 	"errors"
 	"log/slog"
 	"net"
 	"net/netip"
 	"sync"
-	"time"
+	"sync/atomic"
 )
 
 // ErrServerClosed is what Serve returns after Shutdown.
@@ -29,26 +32,91 @@ type Server struct {
 	SpoolDir       string       // for messages larger than Limits.Memory; "" is os.TempDir
 	Log            *slog.Logger // nil: silent
 
+	once     sync.Once
+	host     string
+	limits   Limits
+	log      *slog.Logger
+	commands map[string]command
+	buffers  sync.Pool     // of *bufio.Reader
+	stopping chan struct{} // closed by Shutdown
+	taken    atomic.Int64  // sessions, for busy
+
 	mu        sync.Mutex
 	closing   bool
-	listeners map[net.Listener]context.CancelFunc
-	sessions  map[*session]struct{}
+	listeners map[net.Listener]struct{}
+	sessions  map[*session]context.CancelFunc
 	clients   clients
 	running   sync.WaitGroup // Serve calls and sessions
 }
 
-// Serve accepts connections on l and serves each until it ends. It closes l and returns
-// ErrServerClosed after Shutdown, or the listener's error when the listener has failed for good.
-func (s *Server) Serve(l net.Listener) error {
-	panic("being written")
+// prepare makes the working parts from the fields.
+func (s *Server) prepare() {
+	s.host = cmp.Or(s.Hostname, "localhost")
+	s.limits = s.Limits.withDefaults()
+	s.log = s.Log
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	s.commands = commands(s.LMTP)
+	size := max(inBuffer, s.limits.AuthLine+1, s.limits.CommandLine+1)
+	s.buffers.New = func() any { return bufio.NewReaderSize(nil, size) }
+	s.stopping = make(chan struct{})
+	s.listeners = make(map[net.Listener]struct{})
+	s.sessions = make(map[*session]context.CancelFunc)
+	s.clients.init()
 }
 
 // Shutdown stops listening, finishes the messages that are in flight, says 421 to everybody else and
 // waits until all is still. If ctx ends first, it closes the connections that are left, waits for
 // their sessions, and returns the context's error.
 func (s *Server) Shutdown(ctx context.Context) error {
-	panic("being written")
+	s.once.Do(s.prepare)
+	s.stop()
+	still := make(chan struct{})
+	go func() {
+		s.running.Wait()
+		close(still)
+	}()
+	select {
+	case <-still:
+		return nil
+	case <-ctx.Done():
+		s.abandon()
+		<-still
+		return ctx.Err()
+	}
 }
 
-type session struct{}
-type clients struct{ _ time.Time }
+// stop lets nobody in any more and ends what is idle.
+func (s *Server) stop() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closing {
+		s.closing = true
+		close(s.stopping)
+	}
+	for l := range s.listeners {
+		l.Close() // Serve sees the error
+	}
+	for session := range s.sessions {
+		session.wire.interrupt()
+	}
+}
+
+// abandon takes the connections and the contexts away from the sessions that are left.
+func (s *Server) abandon() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for session, cancel := range s.sessions {
+		cancel()
+		session.wire.kill()
+	}
+}
+
+// busy says whether so many sessions are taken that slow ones must hurry.
+func (s *Server) busy() bool {
+	return s.taken.Load()*5 >= int64(s.limits.Sessions)*4
+}
+
+// newID makes a name for a session, for people to find its lines in a log.
+func newID() string { return rand.Text()[:10] }

@@ -79,6 +79,9 @@ func (s *Server) Addr() string { return s.addr }
 // 127.0.0.1.
 func (s *Server) ClientTLS() *tls.Config { return &tls.Config{RootCAs: s.roots} }
 
+// ServerTLS is the server's own side of ClientTLS, for a test that speaks for itself.
+func (s *Server) ServerTLS() *tls.Config { return s.tls.Clone() }
+
 // Start makes a stopped server listen again, on the address it had.
 func (s *Server) Start() {
 	s.t.Helper()
