@@ -133,7 +133,7 @@ func TestMistakesAreNamedWithTheirPlace(t *testing.T) {
 // A service that Kubernetes knows as "muster" finds its own address in the environment.
 func TestServiceVariablesAreNotSettings(t *testing.T) {
 	t.Parallel()
-	environ := []string{"MUSTER_PORT=tcp://10.0.0.1:25", "MUSTER_PORT_25_TCP=x", "MUSTER_SERVICE_HOST=10.0.0.1", "MUSTER_SERVICE_PORT_SMTP=25"}
+	environ := []string{"MUSTER_RELAY=", "MUSTER_CONNECTIONS=", "MUSTER_PORT=tcp://10.0.0.1:25", "MUSTER_PORT_25_TCP=x", "MUSTER_SERVICE_HOST=10.0.0.1", "MUSTER_SERVICE_PORT_SMTP=25"}
 	if _, err := load(t, "", environ); err != nil {
 		t.Error(err)
 	}

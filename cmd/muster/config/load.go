@@ -118,6 +118,9 @@ func (l *loader) environment(from Sources) error {
 		Prefix:      envPrefix,
 		EnvironFunc: func() []string { return from.Environ },
 		TransformFunc: func(name, value string) (string, any) {
+			if value == "" { // as Compose sets what it was not given
+				return "", nil
+			}
 			s, ok := names[name]
 			if !ok {
 				unknown = errors.Join(unknown, unknownEnv(name))

@@ -1,0 +1,21 @@
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() { os.Exit(withSignals()) }
+
+// withSignals runs the command line until it is done or a first SIGINT or SIGTERM asks it to
+// end. From then on signals act as they do by default, so that a second one ends the process at
+// once.
+func withSignals() int {
+	ctx, restore := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer restore()
+	context.AfterFunc(ctx, restore)
+	err := run(ctx, os.Args[1:], os.Environ(), os.Stdin, os.Stdout, os.Stderr)
+	return report(err, os.Stderr)
+}
