@@ -104,12 +104,20 @@ func (c *Conn) Finish(next *Envelope) (*smtp.Reply, error) {
 	if next != nil {
 		c.begin(next)
 	}
-	var failed *Error
-	if errors.As(c.write(StageDot), &failed) {
-		failed.InDoubt = failed.Reply == nil
-		return failed.Reply, failed
+	if err := c.write(StageDot); err != nil {
+		return unfinished(err)
 	}
 	return c.readOutcome()
+}
+
+// unfinished is a Finish whose write failed: the dot may have been in what went out.
+func unfinished(err error) (*smtp.Reply, error) {
+	var failed *Error
+	if !errors.As(err, &failed) {
+		return nil, err
+	}
+	failed.InDoubt = failed.Reply == nil
+	return failed.Reply, failed
 }
 
 func (c *Conn) readOutcome() (*smtp.Reply, error) {

@@ -87,7 +87,7 @@ func TestGreetingsThatEndIt(t *testing.T) {
 				if _, err := f.Write([]byte("2")); err != nil {
 					return
 				}
-				time.Sleep(10 * time.Millisecond)
+				time.Sleep(10 * time.Millisecond) // a slow server is what is tested
 			}
 		}, smtpclient.StageGreeting, 0, os.ErrDeadlineExceeded},
 		{"endless line", func(f *far) {

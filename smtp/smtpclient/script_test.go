@@ -108,9 +108,8 @@ func (f *far) greet(extensions ...string) {
 
 // quick are limits under which a test of a silent server ends soon.
 var quick = smtpclient.Timeouts{
-	Greeting: 200 * time.Millisecond, Hello: 200 * time.Millisecond, Mail: 200 * time.Millisecond,
-	Rcpt: 200 * time.Millisecond, Data: 200 * time.Millisecond, Dot: 200 * time.Millisecond,
-	TLS: time.Second, Quit: 200 * time.Millisecond,
+	Greeting: time.Second, Hello: time.Second, Mail: time.Second, Rcpt: time.Second, Data: time.Second, Dot: time.Second,
+	TLS: 10 * time.Second, Quit: time.Second,
 }
 
 func dial(t testing.TB, addr string) *smtpclient.Conn {

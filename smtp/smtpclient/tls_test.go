@@ -66,10 +66,11 @@ func TestTLSPolicies(t *testing.T) {
 func TestLongTextOverTLS(t *testing.T) {
 	t.Parallel()
 	far := smtptest.NewServer(t, smtptest.StartTLS())
-	c, err := connect(t, far.Addr(), smtpclient.Options{TLS: smtpclient.TLSRequired, TLSConfig: far.ClientTLS()})
+	c, err := smtpclient.Dial(context.Background(), far.Addr(), smtpclient.Options{TLS: smtpclient.TLSRequired, TLSConfig: far.ClientTLS()})
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(c.Abort)
 	begin(t, c, to(t, "a@x.example"))
 	const line = "seventy-eight octets of text, which is what RFC 5322 would like a line to have\r\n"
 	size := 0
@@ -108,7 +109,7 @@ func TestStartTLSFails(t *testing.T) {
 		{"closed", []func(f *far){func(f *far) { offer(f, "220 go") }, plainly}},
 		{"injected replies", []func(f *far){func(f *far) { offer(f, "220 go\r\n250 owned"); f.rest() }, plainly}},
 		{"nonsense", []func(f *far){func(f *far) { offer(f, "250 go") }, plainly}},
-		{"refused", []func(f *far){func(f *far) { offer(f, "454 4.7.0 not now"); f.hear("QUIT") }}},
+		{"refused", []func(f *far){func(f *far) { offer(f, "454 4.7.0 not now"); f.rest() }}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
