@@ -150,7 +150,7 @@ func (in *importReader) record(cells []string) (Member, error) {
 func (m *Member) setImported(changes []Change) error {
 	for _, c := range changes {
 		if c.Key == "language" {
-			m.Language = importLanguage(c.Value)
+			m.Language = languageTag(c.Value)
 			continue
 		}
 		value, err := checkChange(MemberSettings(), c)
@@ -160,19 +160,6 @@ func (m *Member) setImported(changes []Change) error {
 		m.put(c.Key, value)
 	}
 	return nil
-}
-
-// importLanguage keeps what can be the tag of a language; other text is as good as none.
-func importLanguage(tag string) string {
-	if len(tag) < 2 || len(tag) > 20 {
-		return ""
-	}
-	for _, c := range []byte(tag) {
-		if c != '-' && (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'z') {
-			return ""
-		}
-	}
-	return strings.ToLower(tag)
 }
 
 // member makes a member of a mailbox as people write it.

@@ -71,8 +71,8 @@ func (s *Service) askLeave(ctx context.Context, tx pgx.Tx, l List, m Member, d D
 	if err != nil || !within {
 		return err
 	}
-	if d.Language != "" {
-		m.Language = d.Language
+	if language := languageTag(d.Language); language != "" {
+		m.Language = language
 	}
 	return s.tellConfirm(ctx, tx, NoticeLeaveConfirm, l, m, secret)
 }

@@ -55,11 +55,12 @@ type ListPage struct {
 func (s *Service) Lists(ctx context.Context, by Actor, query ListQuery) (ListPage, error) {
 	limit := pageSize(query.Limit)
 	afterLocal, afterDomain := "", ""
-	if i := strings.LastIndexByte(query.After, '@'); i >= 0 {
-		afterLocal, afterDomain = query.After[:i], query.After[i+1:]
+	after := pgText(query.After)
+	if i := strings.LastIndexByte(after, '@'); i >= 0 {
+		afterLocal, afterDomain = after[:i], after[i+1:]
 	}
 	found, err := selectLists(ctx, s.pool, by, listRange{
-		Domain: strings.ToLower(query.Domain), AfterDomain: afterDomain, AfterLocal: afterLocal, Limit: limit + 1, Mine: query.Mine,
+		Domain: strings.ToLower(pgText(query.Domain)), AfterDomain: afterDomain, AfterLocal: afterLocal, Limit: limit + 1, Mine: query.Mine,
 	})
 	if err != nil {
 		return ListPage{}, fmt.Errorf("lists: %w", err)

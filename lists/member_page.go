@@ -68,9 +68,9 @@ func newMemberScan(listID int64, query MemberQuery) memberScan {
 	scan.From, scan.To = search, search+endOfText
 	if query.Before != "" && query.After == "" {
 		scan.back = true
-		scan.Key = query.Before
+		scan.Key = pgText(query.Before)
 	} else {
-		scan.Key = query.After
+		scan.Key = pgText(query.After)
 	}
 	scan.Domain = scan.Key[strings.LastIndexByte(scan.Key, '@')+1:]
 	return scan
@@ -78,7 +78,7 @@ func newMemberScan(listID int64, query MemberQuery) memberScan {
 
 // searchKey brings the beginning of an address into the form of a key, as far as it goes.
 func searchKey(search string) string {
-	search = strings.ToLower(norm.NFC.String(strings.ToValidUTF8(strings.TrimSpace(search), "")))
+	search = strings.ToLower(norm.NFC.String(pgText(strings.TrimSpace(search))))
 	i := strings.LastIndexByte(search, '@')
 	if i < 0 {
 		return search

@@ -97,7 +97,7 @@ func (s *Service) RequestSignIn(ctx context.Context, a smtp.Address, language, c
 		if !known { // the token above is then nobody's: made so that this takes as long
 			return nil
 		}
-		return s.tellSignIn(ctx, tx, a, language, secret)
+		return s.tellSignIn(ctx, tx, a, languageTag(language), secret)
 	})
 }
 

@@ -16,7 +16,8 @@ type memberRange struct {
 	Limit    int
 }
 
-// Each statement is one walk of an index, forwards or backwards: member_key or member_domain.
+// Each statement is one walk of an index, forwards or backwards: member_key or member_domain. The
+// counts are ordered so that they walk it too, instead of looking for the first rows anywhere.
 const (
 	membersByKey = `SELECT ` + memberColumns + ` FROM member
 WHERE list = @list AND left_at IS NULL AND key >= @from AND key < @to AND key > @key
@@ -35,10 +36,10 @@ WHERE list = @list AND left_at IS NULL AND domain >= @from AND domain < @to AND 
 ORDER BY domain DESC, key DESC LIMIT @limit`
 
 	membersCountByKey = `SELECT count(*) FROM (SELECT FROM member
-WHERE list = @list AND left_at IS NULL AND key >= @from AND key < @to LIMIT @limit) m`
+WHERE list = @list AND left_at IS NULL AND key >= @from AND key < @to ORDER BY key LIMIT @limit) m`
 
 	membersCountByDomain = `SELECT count(*) FROM (SELECT FROM member
-WHERE list = @list AND left_at IS NULL AND domain >= @from AND domain < @to LIMIT @limit) m`
+WHERE list = @list AND left_at IS NULL AND domain >= @from AND domain < @to ORDER BY domain, key LIMIT @limit) m`
 )
 
 func (r memberRange) args() pgx.NamedArgs {

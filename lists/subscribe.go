@@ -45,7 +45,7 @@ func (s *Service) Subscribe(ctx context.Context, sub Subscription) error {
 
 func (s *Service) subscribe(ctx context.Context, tx pgx.Tx, l List, sub Subscription) error {
 	m := memberOf(l.ID, sub.Mailbox)
-	m.Language = sub.Language
+	m.Language = languageTag(sub.Language)
 	if _, err := selectMember(ctx, tx, l.ID, m.Key); err == nil {
 		return s.tellAlready(ctx, tx, l, m)
 	} else if !noRows(err) {
