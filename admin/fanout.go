@@ -1,0 +1,66 @@
+package admin
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Progress tells how far the fan-out of a post is.
+type Progress interface {
+	Progress(ctx context.Context, post uuid.UUID) (Fanout, error)
+}
+
+// Fanout is how far a post has come. Copies is what is planned so far; the other numbers add up to
+// it.
+type Fanout struct {
+	Planned   bool // every copy is counted in Copies
+	Copies    int64
+	Delivered int64
+	Deferred  int64 // refused for now, to be tried again
+	Bounced   int64 // refused for good, or given up
+	Waiting   int64 // not tried yet
+	Replies   []Answer
+}
+
+// Done says whether nothing will change any more.
+func (f Fanout) Done() bool { return f.Planned && f.Waiting == 0 && f.Deferred == 0 }
+
+// Answer is what receiving servers said, and to how many copies.
+type Answer struct {
+	Host   string
+	Reply  string // the code and the words of the server
+	Copies int64
+	Last   time.Time
+}
+
+// Queue tells what waits to be sent.
+type Queue interface {
+	Queue(ctx context.Context) (Backlog, error)
+}
+
+// Backlog is what waits to be sent on all nodes.
+type Backlog struct {
+	Unplanned    int64 // posts accepted and not yet planned
+	Waiting      int64 // copies not tried yet
+	Deferred     int64 // copies to be tried again
+	Oldest       time.Time
+	Nodes        []Node
+	Destinations []Destination
+}
+
+// Node is one running process.
+type Node struct {
+	Name  string
+	Since time.Time
+	Seen  time.Time
+	Alive bool
+}
+
+// Destination is where copies go: a relay, or the mail server of a domain.
+type Destination struct {
+	Name     string
+	Waiting  int64
+	Deferred int64
+}

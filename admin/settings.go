@@ -1,0 +1,135 @@
+package admin
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+
+	"muster/lists"
+	"muster/templates"
+)
+
+// settingsPage is a form of every setting a list has, made from the table of them.
+type settingsPage struct {
+	listFrame
+	Settings []settingInput
+	Errors   formErrors
+}
+
+// settingInput is one setting as an input: text, or a choice of its values.
+type settingInput struct {
+	Key     string
+	Field   templates.Field
+	Choices []choice
+	Number  *number
+	Error   string
+}
+
+// choice is one value of a setting, in words.
+type choice struct {
+	Value, Label, Hint string
+	Chosen             bool
+}
+
+// number is the whole number that the choice anyNumber stands for.
+type number struct{ Value string }
+
+// anyNumber is the choice of a number; the number has an input of its own.
+const (
+	anyNumber    = "N"
+	numberSuffix = "-number"
+)
+
+func (s *Site) showSettings(v *visit) error {
+	return s.renderSettings(v, http.StatusOK, v.list.Get, nil)
+}
+
+// renderSettings fills the form with values: the list's, or those of a failed try.
+func (s *Site) renderSettings(v *visit, code int, value func(key string) string, errs formErrors) error {
+	p := settingsPage{listFrame: v.listFrame("settings"), Errors: errs}
+	for _, setting := range lists.Settings() {
+		p.Settings = append(p.Settings, v.settingInput("setting", setting, value(setting.Key), errs[setting.Key]))
+	}
+	return v.show(code, "settings", p)
+}
+
+// settingInput makes the input; what it is called in the catalogue begins with prefix.
+func (v *visit) settingInput(prefix string, setting lists.Setting, value, wrong string) settingInput {
+	id := prefix + "." + setting.Key
+	in := settingInput{Key: setting.Key, Error: wrong}
+	if len(setting.Values) == 0 {
+		in.Field = templates.Field{Name: setting.Key, Type: "text", Label: v.words.Text(id, nil), Hint: v.words.Text(id+".hint", nil), Value: value, Error: wrong}
+		if setting.Key == "description" {
+			in.Field.Type = "textarea"
+		}
+		return in
+	}
+	known := slices.Contains(setting.Values, value) && value != anyNumber
+	for _, word := range setting.Values {
+		c := choice{Value: word, Label: v.words.Text(id+"."+word, nil), Chosen: word == value}
+		if hint := id + "." + word + ".hint"; v.words.Has(hint) {
+			c.Hint = v.words.Text(hint, nil)
+		}
+		if word == anyNumber {
+			c.Chosen = !known
+			in.Number = &number{}
+			if !known {
+				in.Number.Value = value
+			}
+		}
+		in.Choices = append(in.Choices, c)
+	}
+	return in
+}
+
+func (s *Site) saveSettings(v *visit) error {
+	form, err := v.form()
+	if err != nil {
+		return err
+	}
+	changes := readChanges(form, lists.Settings())
+	if _, err := s.lists.SetList(v.Request().Context(), v.actor, v.list.ID, changes); err != nil {
+		errs, code, err := v.refused(err, settingKeys()...)
+		if err != nil {
+			return err
+		}
+		return s.renderSettings(v, code, valueOf(changes, v.list.Get), errs)
+	}
+	return v.done(v.manageURL("settings"), "saved")
+}
+
+// readChanges takes from a form those settings that it has.
+func readChanges(form url.Values, table []lists.Setting) []lists.Change {
+	var changes []lists.Change
+	for _, setting := range table {
+		if !form.Has(setting.Key) {
+			continue
+		}
+		value := form.Get(setting.Key)
+		if value == anyNumber && len(setting.Values) > 0 {
+			value = form.Get(setting.Key + numberSuffix)
+		}
+		changes = append(changes, lists.Change{Key: setting.Key, Value: value})
+	}
+	return changes
+}
+
+// valueOf is what was tried, and what was before for the rest.
+func valueOf(changes []lists.Change, before func(key string) string) func(key string) string {
+	return func(key string) string {
+		for _, c := range changes {
+			if c.Key == key {
+				return c.Value
+			}
+		}
+		return before(key)
+	}
+}
+
+func settingKeys() []string {
+	var keys []string
+	for _, setting := range lists.Settings() {
+		keys = append(keys, setting.Key)
+	}
+	return keys
+}
