@@ -293,6 +293,27 @@ func TestDialogsHaveTitles(t *testing.T) {
 	})
 }
 
+// TestDocumentsLinkToWhatIsThere: relative links, pictures too.
+func TestDocumentsLinkToWhatIsThere(t *testing.T) {
+	t.Parallel()
+	link := regexp.MustCompile(`\]\(([^):]+)\)`)
+	walk(t, func(name string) {
+		if !strings.HasSuffix(name, ".md") {
+			return
+		}
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range link.FindAllStringSubmatch(string(text), -1) {
+			target, _, _ := strings.Cut(m[1], "#")
+			if _, err := os.Stat(path.Join(path.Dir(name), target)); target != "" && err != nil {
+				t.Errorf("%s links to %s, which is not there", name, m[1])
+			}
+		}
+	})
+}
+
 // TestTopLevel: what lies at the top is what a project needs to live, and the rooms.
 func TestTopLevel(t *testing.T) {
 	t.Parallel()

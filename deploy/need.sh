@@ -38,10 +38,10 @@ as_root() {
 # install PACKAGE…: those there are, with as little else as possible.
 install() {
 	if [ -z "${updated-}" ]; then
-		as_root apt-get update -q >&2
+		as_root apt-get update -qq >&2
 		updated=yes
 	fi
-	as_root apt-get install -y -q --no-install-recommends "$@" >&2
+	as_root apt-get install -y -qq -o Dpkg::Use-Pty=0 --no-install-recommends "$@" >&2
 }
 
 # There is a PostgreSQL of at least version 15, in PATH or where distributions put it.
