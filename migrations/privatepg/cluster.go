@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // cluster is the place of a private PostgreSQL in a data directory.
@@ -21,6 +22,10 @@ type cluster struct {
 	root    string // <data-dir>/postgres, belongs to the account
 	data    string // <data-dir>/postgres/data, PostgreSQL's own data directory
 	log     *slog.Logger
+
+	// patience is how long a server may stay invisible that others hold the lock of: one that is
+	// being started again after it died.
+	patience time.Duration
 }
 
 func openCluster(dataDir string, log *slog.Logger) (*cluster, error) {
@@ -32,7 +37,7 @@ func openCluster(dataDir string, log *slog.Logger) (*cluster, error) {
 		log = slog.New(slog.DiscardHandler)
 	}
 	root := filepath.Join(dir, "postgres")
-	return &cluster{dataDir: dir, root: root, data: filepath.Join(root, "data"), log: log}, nil
+	return &cluster{dataDir: dir, root: root, data: filepath.Join(root, "data"), log: log, patience: 15 * time.Second}, nil
 }
 
 func (c *cluster) pidfile() string { return filepath.Join(c.data, "postmaster.pid") }

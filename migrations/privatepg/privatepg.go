@@ -101,10 +101,6 @@ func dataDirMode() os.FileMode {
 	return 0o700
 }
 
-// patience is how long a server may stay invisible that others hold the lock of: one that is
-// being started again after it died.
-const patience = 15 * time.Second
-
 // join gets at the server under a lock that every user of it holds shared, and that whoever starts
 // or stops it holds alone.
 func (c *cluster) join(ctx context.Context) (*Server, error) {
@@ -118,7 +114,7 @@ func (c *cluster) join(ctx context.Context) (*Server, error) {
 		if err == nil && joined {
 			return s, nil
 		}
-		if err == nil && time.Since(since) > patience {
+		if err == nil && time.Since(since) > c.patience {
 			err = fmt.Errorf("private database in %s: %w", c.root, ErrElsewhere)
 		}
 		if err == nil && !sleep(ctx, 3*tick) {

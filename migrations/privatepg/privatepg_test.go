@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"golang.org/x/sync/errgroup"
 
 	"muster/migrations/privatepg"
 )
@@ -396,4 +397,62 @@ func TestRootTakesOver(t *testing.T) {
 	if uid := info.Sys().(*syscall.Stat_t).Uid; uid != nobody {
 		t.Errorf("the server runs as user %d", uid)
 	}
+}
+
+// TestComingAndGoing: commands that start, use and stop the server at the same time do not get in
+// each other's way, and leave nothing behind.
+func TestComingAndGoing(t *testing.T) {
+	t.Parallel()
+	dir := dataDir(t)
+	var commands errgroup.Group
+	for range 4 {
+		commands.Go(func() error {
+			for range 3 {
+				if err := command(t.Context(), dir); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	if err := commands.Wait(); err != nil {
+		t.Error(err)
+	}
+	if running(t, dir) {
+		t.Error("the server is still running")
+	}
+}
+
+// command is what a command does with the server.
+func command(ctx context.Context, dir string) error {
+	s, err := privatepg.Join(ctx, dir, privatepg.Options{})
+	if err != nil {
+		return err
+	}
+	conn, err := pgx.Connect(ctx, s.URL)
+	if err != nil {
+		return errors.Join(err, s.Stop(ctx))
+	}
+	err = conn.Ping(ctx)
+	return errors.Join(err, conn.Close(ctx), s.Stop(ctx))
+}
+
+// TestStartGivenUp: a start that is given up half-way leaves no server, and the next one succeeds.
+func TestStartGivenUp(t *testing.T) {
+	t.Parallel()
+	dir := dataDir(t)
+	for _, patience := range []time.Duration{time.Millisecond, 300 * time.Millisecond, time.Second, 1500 * time.Millisecond} {
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		s, err := privatepg.Start(ctx, dir, privatepg.Options{})
+		cancel()
+		if err == nil {
+			stop(t, s)
+		} else if !errors.Is(err, context.DeadlineExceeded) {
+			t.Logf("after %v: %v", patience, err) // how initdb says that it was ended
+		}
+		if pid := postmaster(dir); pid != 0 {
+			t.Fatalf("after %v server %d was left", patience, pid)
+		}
+	}
+	start(t, dir)
 }

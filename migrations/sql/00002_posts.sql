@@ -17,7 +17,7 @@ CREATE TABLE post (
     message_id text NOT NULL,   -- with angle brackets
     subject    text NOT NULL,   -- decoded, cut to 500 octets, for lists of posts
     size       bigint NOT NULL, -- octets of the raw message
-    received   text NOT NULL,   -- our Received field, made once so that every copy and retry is byte-equal
+    received   text NOT NULL,   -- the fields we put on top: Received, and a Message-ID where there was none; made once, so that copies are byte-equal
     eightbit   boolean NOT NULL,
     smtputf8   boolean NOT NULL,
     header_len integer NOT NULL -- octets of the raw message up to and with the empty line
