@@ -17,7 +17,8 @@ type Task struct {
 	Name string
 	// Schedule is in the five fields of cron, in UTC, or @hourly, @daily and the like.
 	Schedule string
-	Do       func(ctx context.Context) error
+	// Do is given the slot's moment, by the database's clock.
+	Do func(ctx context.Context, slot time.Time) error
 }
 
 // Config is what a Clock needs beside its tasks. The zero value is ready.
@@ -135,7 +136,7 @@ func (c *Clock) look(ctx context.Context, running *sync.WaitGroup) {
 
 func (c *Clock) fire(ctx context.Context, t *scheduled, slot time.Time) {
 	began := time.Now()
-	if err := t.Do(ctx); err != nil {
+	if err := t.Do(ctx, slot); err != nil {
 		c.warn(ctx, "task failed", fmt.Errorf("task %s of %s: %w", t.Name, slot.Format(time.RFC3339), err))
 		return
 	}

@@ -53,7 +53,7 @@ func (m *memory) goAway(away bool) {
 }
 
 // run starts a node with one task and returns what stops it.
-func run(t *testing.T, s slots, schedule string, log *slog.Logger, do func(context.Context) error) (stop func()) {
+func run(t *testing.T, s slots, schedule string, log *slog.Logger, do func(context.Context, time.Time) error) (stop func()) {
 	t.Helper()
 	c, err := newClock(s, []Task{{Name: "task", Schedule: schedule, Do: do}}, Config{Log: log})
 	if err != nil {
@@ -77,7 +77,7 @@ type counter struct {
 	at time.Time
 }
 
-func (c *counter) fire(context.Context) error {
+func (c *counter) fire(context.Context, time.Time) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.n, c.at = c.n+1, time.Now()
@@ -167,7 +167,7 @@ func TestSlowTask(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var running, most, n int
 		var mu sync.Mutex
-		slow := func(ctx context.Context) error {
+		slow := func(ctx context.Context, _ time.Time) error {
 			mu.Lock()
 			running, n = running+1, n+1
 			most = max(most, running)
@@ -195,7 +195,7 @@ func TestFailureIsLoggedAndTheNextSlotFires(t *testing.T) {
 		var log bytes.Buffer
 		fired := &counter{}
 		stop := run(t, &memory{last: map[string]time.Time{}}, "* * * * *", slog.New(slog.NewTextHandler(&log, nil)),
-			func(ctx context.Context) error { return errors.Join(fired.fire(ctx), errors.New("no luck")) })
+			func(ctx context.Context, slot time.Time) error { return errors.Join(fired.fire(ctx, slot), errors.New("no luck")) })
 		time.Sleep(3*time.Minute + 30*time.Second)
 		stop()
 		if fired.count() != 3 || strings.Count(log.String(), "no luck") != 3 {
