@@ -195,7 +195,9 @@ func TestFailureIsLoggedAndTheNextSlotFires(t *testing.T) {
 		var log bytes.Buffer
 		fired := &counter{}
 		stop := run(t, &memory{last: map[string]time.Time{}}, "* * * * *", slog.New(slog.NewTextHandler(&log, nil)),
-			func(ctx context.Context, slot time.Time) error { return errors.Join(fired.fire(ctx, slot), errors.New("no luck")) })
+			func(ctx context.Context, slot time.Time) error {
+				return errors.Join(fired.fire(ctx, slot), errors.New("no luck"))
+			})
 		time.Sleep(3*time.Minute + 30*time.Second)
 		stop()
 		if fired.count() != 3 || strings.Count(log.String(), "no luck") != 3 {

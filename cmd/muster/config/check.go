@@ -11,7 +11,10 @@ import (
 	"strings"
 )
 
-const none = "none"
+const (
+	none       = "none"
+	unixPrefix = "unix:"
+)
 
 // complete fills in the defaults that depend on the machine and on other settings.
 func (c *Config) complete(environ []string) {
@@ -28,13 +31,39 @@ func (c *Config) complete(environ []string) {
 		}
 	}
 	if c.BaseURL == "" {
-		c.BaseURL = "http://" + c.HTTPListen
+		c.BaseURL = c.siteURL()
 	}
 	c.BaseURL = strings.TrimRight(c.BaseURL, "/")
 	for _, list := range []*[]string{&c.SMTPListen, &c.LMTPListen, &c.TrustedNetwork} {
 		if slices.Equal(*list, []string{none}) {
 			*list = nil
 		}
+	}
+}
+
+// siteURL is the site's address as far as the listener's tells.
+func (c *Config) siteURL() string {
+	host, port, err := net.SplitHostPort(c.HTTPListen)
+	if err != nil || strings.HasPrefix(c.HTTPListen, unixPrefix) {
+		return "http://" + c.Hostname
+	}
+	if ip, err := netip.ParseAddr(host); host == "" || err == nil && ip.IsUnspecified() {
+		host = c.Hostname
+	}
+	return "http://" + net.JoinHostPort(host, port)
+}
+
+// ListensOn completes the settings with the address that the site's listener has got, where the
+// configuration left its port, and the site's URL, open.
+func (c *Config) ListensOn(a net.Addr) {
+	host, port, err := net.SplitHostPort(c.HTTPListen)
+	_, got, errGot := net.SplitHostPort(a.String())
+	if err != nil || errGot != nil || port != "0" {
+		return
+	}
+	c.HTTPListen = net.JoinHostPort(host, got)
+	if c.origin["base_url"] == fromDefault {
+		c.BaseURL = c.siteURL()
 	}
 }
 
@@ -105,7 +134,7 @@ func oneOf(value string, values ...string) error {
 
 func checkListen(addresses ...string) error {
 	for _, a := range addresses {
-		if path, ok := strings.CutPrefix(a, "unix:"); ok {
+		if path, ok := strings.CutPrefix(a, unixPrefix); ok {
 			if path == "" {
 				return fmt.Errorf("%q names no socket; write unix:PATH", a)
 			}

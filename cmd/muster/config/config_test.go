@@ -2,6 +2,7 @@ package config_test
 
 import (
 	"bytes"
+	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -100,7 +101,7 @@ func TestMistakesAreNamedWithTheirPlace(t *testing.T) {
 		{"not TOML", "hostname = \"a\"\nrelay = = 1\n", nil, nil, []string{"muster.toml:2"}},
 		{"not a text", "hostname = 7\n", nil, nil, []string{"muster.toml:1", "hostname", "quotation marks"}},
 		{"not a number", "[limits]\nerrors = \"many\"\n", nil, nil, []string{"muster.toml:2", "limits.errors", "whole number"}},
-		{"negative", "[limits]\nerrors = -1\n", nil, nil, []string{"limits.errors", "whole number"}},
+		{"zero", "[limits]\nerrors = 0\n", nil, nil, []string{"limits.errors", "whole number from 1 up"}},
 		{"not a size", "[limits]\nheader = \"big\"\n", nil, nil, []string{"limits.header", "256KiB"}},
 		{"list of numbers", "roles = [1]\n", nil, nil, []string{"roles", "quotation marks"}},
 		{"unknown variable", "", []string{"MUSTER_HOST_NAME=x"}, nil, []string{"environment", "MUSTER_HOSTNAME"}},
@@ -220,6 +221,32 @@ func TestTrusted(t *testing.T) {
 		}
 		if got := c.Trusted()(netip.MustParseAddr(tt.addr)); got != tt.want {
 			t.Errorf("%s trusts %s: %v", tt.networks, tt.addr, got)
+		}
+	}
+}
+
+func TestSiteURLFollowsTheListener(t *testing.T) {
+	t.Parallel()
+	got := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 4711}
+	for _, tt := range []struct{ listen, base, want string }{
+		{"127.0.0.1:0", "", "http://127.0.0.1:4711"},
+		{":0", "", "http://lists.example:4711"},
+		{"[::]:80", "", "http://lists.example:80"},
+		{"[::1]:80", "", "http://[::1]:80"},
+		{"unix:/run/site", "", "http://lists.example"},
+		{"127.0.0.1:0", "https://lists.example/", "https://lists.example"},
+	} {
+		args := []string{"--hostname", "lists.example", "--http-listen", tt.listen}
+		if tt.base != "" {
+			args = append(args, "--base-url", tt.base)
+		}
+		c, err := load(t, "", nil, args...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.ListensOn(got)
+		if c.BaseURL != tt.want {
+			t.Errorf("%s %s: %s, want %s", tt.listen, tt.base, c.BaseURL, tt.want)
 		}
 	}
 }

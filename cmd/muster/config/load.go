@@ -16,10 +16,11 @@ import (
 )
 
 const (
-	envPrefix  = "MUSTER_"
-	delimiter  = "."
-	envFile    = "MUSTER_CONFIG"
-	fileNormal = "/etc/muster/muster.toml"
+	envPrefix   = "MUSTER_"
+	delimiter   = "."
+	envFile     = "MUSTER_CONFIG"
+	fromDefault = "default" // the origin of what nobody set
+	fileNormal  = "/etc/muster/muster.toml"
 )
 
 // Sources are where settings come from, beside the defaults.
@@ -68,7 +69,7 @@ func (l *loader) defaults(from Sources) error {
 	if err := layer.Load(confmap.Provider(values, delimiter), nil); err != nil {
 		return err
 	}
-	return l.put(layer, func(string) string { return "default" })
+	return l.put(layer, func(string) string { return fromDefault })
 }
 
 func (l *loader) file(from Sources) error {

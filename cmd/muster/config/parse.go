@@ -43,15 +43,15 @@ func parseBool(value any) (bool, error) {
 
 func parseNumber(value any) (int, error) {
 	n, err := strconv.Atoi(fmt.Sprint(value))
-	if err != nil || n < 0 {
-		return 0, fmt.Errorf("%v is not a whole number from 0 up", value)
+	if err != nil || n < 1 {
+		return 0, fmt.Errorf("%v is not a whole number from 1 up", value)
 	}
 	return n, nil
 }
 
 func parseDuration(value any) (time.Duration, error) {
 	d, err := time.ParseDuration(fmt.Sprint(value))
-	if err != nil || d < 0 {
+	if err != nil || d <= 0 {
 		return 0, fmt.Errorf("%v is not a duration such as 30s, 5m or 4h", value)
 	}
 	return d, nil

@@ -19,7 +19,7 @@ func (s *Size) UnmarshalText(text []byte) error {
 		}
 	}
 	n, err := strconv.ParseInt(number, 10, 64)
-	if err != nil || n < 0 || n > (1<<62)>>shift {
+	if err != nil || n < 1 || n > (1<<62)>>shift {
 		return fmt.Errorf("%q is not a size such as 998, 256KiB or 25MiB", text)
 	}
 	*s = Size(n << shift)
