@@ -151,7 +151,7 @@ func checkLiteral(d string) error {
 
 // idnaProfile maps a domain as a resolver would be asked for it. Underscores and the like stay
 // out: a mail domain is a host name (RFC 5321 §2.3.5).
-var idnaProfile = idna.New(idna.MapForLookup(), idna.StrictDomainName(true), idna.Transitional(false), idna.BidiRule())
+var idnaProfile = idna.New(idna.MapForLookup(), idna.StrictDomainName(true), idna.Transitional(false), idna.BidiRule(), idna.VerifyDNSLength(true))
 
 // DomainKey is the form of a domain by which domains are compared: A-labels, lower case, no
 // trailing dot. An error means that it is no host name.

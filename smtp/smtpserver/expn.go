@@ -75,10 +75,13 @@ func (e *expansion) add(m smtp.Mailbox) error {
 
 // write sends the line that was held back.
 func (e *expansion) write() error {
-	out := e.session.wire.out
-	b := e.reply.AppendCodes(out.AvailableBuffer(), e.session.client.Extended, false)
+	b, err := e.session.wire.room()
+	if err != nil {
+		return err
+	}
+	b = e.reply.AppendCodes(b, e.session.client.Extended, false)
 	b = append(b, e.held...)
-	_, err := out.Write(append(b, '\r', '\n'))
+	_, err = e.session.wire.out.Write(append(b, '\r', '\n'))
 	e.written = true
 	return err
 }

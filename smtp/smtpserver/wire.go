@@ -209,8 +209,21 @@ func (w *wire) chunk(n int64) ([]byte, error) {
 
 // write puts a reply into the buffer.
 func (w *wire) write(r *smtp.Reply, enhanced bool) error {
-	_, err := w.out.Write(r.Append(w.out.AvailableBuffer(), enhanced))
+	b, err := w.room()
+	if err == nil {
+		_, err = w.out.Write(r.Append(b, enhanced))
+	}
 	return err
+}
+
+// room is where a line can be appended without allocating.
+func (w *wire) room() ([]byte, error) {
+	if w.out.Available() < smtp.MaxReplyLine {
+		if err := w.out.Flush(); err != nil {
+			return nil, err
+		}
+	}
+	return w.out.AvailableBuffer(), nil
 }
 
 // close ends the connection. Where the client may still be talking it waits a moment for it to take
