@@ -8,5 +8,5 @@ package templates
 
 import "embed"
 
-//go:embed locales web mail static
+//go:embed locales all:web mail static
 var files embed.FS
