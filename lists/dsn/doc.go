@@ -1,0 +1,11 @@
+// Package dsn reads delivery status notifications: mail in which a server says what became of other
+// mail. It is pure: octets in, a report out. What is no such notification, or one in a form of its
+// own, is of kind Unknown.
+//
+// It follows
+//
+//   - RFC 3464, an extensible message format for delivery status notifications
+//   - RFC 3463, enhanced status codes
+//   - RFC 6522, multipart/report
+//   - RFC 6533, the same beyond ASCII
+package dsn
