@@ -9,6 +9,7 @@ CREATE TABLE node (
     host     text NOT NULL DEFAULT '', -- for people
     started  timestamptz NOT NULL DEFAULT now(),
     beat     bigint NOT NULL DEFAULT 0, -- counted up every 2 s; only that it moves counts, never a clock
+    seen     timestamptz NOT NULL DEFAULT now(), -- the last beat, for people
     dead     timestamptz
 );
 CREATE INDEX node_living ON node (id) WHERE dead IS NULL;
@@ -107,6 +108,7 @@ CREATE TABLE delivery (
     due      timestamptz NOT NULL,
     shard    bigint, -- that carries the next attempt
     status   text NOT NULL DEFAULT '', -- 4.2.2
+    host     text NOT NULL DEFAULT '', -- that said so
     reply    text NOT NULL DEFAULT '', -- the server's last words, clean, at most 512 octets
     at       timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (fanout, member)

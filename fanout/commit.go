@@ -1,0 +1,210 @@
+package fanout
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// The ways an outcome is not saved.
+var (
+	errLost    = errors.New("the shard is no longer ours")
+	errAside   = errors.New("the outcome cannot be stored, the shard was set aside")
+	errStopped = errors.New("the committer has ended")
+)
+
+// outcome is what became of a shard up to done. Its counts are absolute, so that saving it twice
+// is saving it once. It belongs to the committer from save until its result has been received.
+type outcome struct {
+	shard      int64
+	epoch      int32
+	done       int32
+	sent       int32
+	dropped    int32
+	state      string
+	exceptions []exception // of members since the last outcome
+	journal    []byte
+	result     chan error // capacity 1: nil, errLost, errAside or errStopped
+}
+
+// maxCommit bounds the outcomes of one statement.
+const maxCommit = 512
+
+// committer saves the outcomes of all connections of a node: all that wait, in one statement, again
+// and again. What cannot be saved now is kept and saved again; a connection that waits for it does
+// not send its next dot.
+type committer struct {
+	session *session
+	node    int64
+	log     *slog.Logger
+	in      chan *outcome
+	ended   chan struct{}
+
+	batch []*outcome
+	rows  outcomeRows
+}
+
+func newCommitter(pool *pgxpool.Pool, node int64, log *slog.Logger) *committer {
+	return &committer{
+		session: newSession(pool), node: node, log: log,
+		in: make(chan *outcome, maxCommit), ended: make(chan struct{}),
+	}
+}
+
+// save hands an outcome over; its result comes on its channel.
+func (c *committer) save(o *outcome) {
+	select {
+	case c.in <- o:
+	case <-c.ended:
+		o.result <- errStopped
+	}
+}
+
+// run saves until ctx ends; what then still waits is told errStopped.
+func (c *committer) run(ctx context.Context) {
+	defer c.session.close()
+	defer c.drain()
+	for c.gather(ctx) {
+		c.commit(ctx)
+	}
+}
+
+// gather waits for an outcome and takes all that are there.
+func (c *committer) gather(ctx context.Context) bool {
+	c.batch = c.batch[:0]
+	select {
+	case <-ctx.Done():
+		return false
+	case o := <-c.in:
+		c.batch = append(c.batch, o)
+	}
+	for len(c.batch) < maxCommit {
+		select {
+		case o := <-c.in:
+			c.batch = append(c.batch, o)
+		default:
+			return true
+		}
+	}
+	return true
+}
+
+func (c *committer) drain() {
+	close(c.ended)
+	for {
+		select {
+		case o := <-c.in:
+			o.result <- errStopped
+		default:
+			return
+		}
+	}
+}
+
+const (
+	firstCommitWait = 20 * time.Millisecond
+	lastCommitWait  = time.Second
+)
+
+// commit saves the batch, however often it must try.
+func (c *committer) commit(ctx context.Context) {
+	for wait := firstCommitWait; ; wait = min(2*wait, lastCommitWait) {
+		err := c.try(ctx, c.batch)
+		switch {
+		case err == nil:
+			return
+		case isRefused(err):
+			c.oneByOne(ctx)
+			return
+		case lostRace(err):
+			continue
+		}
+		if !c.pause(ctx, wait, err) {
+			answer(c.batch, errStopped)
+			return
+		}
+	}
+}
+
+func (c *committer) pause(ctx context.Context, wait time.Duration, err error) bool {
+	if ctx.Err() != nil {
+		return false
+	}
+	c.log.Warn("outcomes not saved, trying again", "outcomes", len(c.batch), "error", err)
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(wait):
+		return true
+	}
+}
+
+// try saves outcomes in one statement and, if that went well, answers them.
+func (c *committer) try(ctx context.Context, batch []*outcome) error {
+	conn, err := c.session.open(ctx)
+	if err != nil {
+		return err
+	}
+	c.rows.reset()
+	for _, o := range batch {
+		c.rows.add(o)
+	}
+	ours, err := saveOutcomes(ctx, conn, c.node, &c.rows)
+	if err != nil {
+		return err
+	}
+	if len(ours) == len(batch) {
+		answer(batch, nil)
+		return nil
+	}
+	for _, o := range batch {
+		if slices.Contains(ours, o.shard) {
+			o.result <- nil
+		} else {
+			o.result <- errLost
+		}
+	}
+	return nil
+}
+
+func answer(batch []*outcome, result error) {
+	for _, o := range batch {
+		o.result <- result
+	}
+}
+
+// oneByOne saves the outcomes of a batch that the database refused, and sets the faulty one aside.
+func (c *committer) oneByOne(ctx context.Context) {
+	for i, o := range c.batch {
+		for wait := firstCommitWait; ; wait = min(2*wait, lastCommitWait) {
+			err := c.try(ctx, c.batch[i:i+1])
+			if isRefused(err) {
+				err = c.setAside(ctx, o, err)
+			}
+			if err == nil {
+				break
+			}
+			if !c.pause(ctx, wait, err) {
+				answer(c.batch[i:], errStopped)
+				return
+			}
+		}
+	}
+}
+
+func (c *committer) setAside(ctx context.Context, o *outcome, reason error) error {
+	c.log.Error("outcome refused by the database, its shard is set aside", "shard", o.shard, "error", reason)
+	conn, err := c.session.open(ctx)
+	if err != nil {
+		return err
+	}
+	if err := setAsideShard(ctx, conn, c.node, o); err != nil {
+		return err
+	}
+	o.result <- errAside
+	return nil
+}

@@ -1,0 +1,219 @@
+package fanout
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"muster/smtp"
+	"muster/smtp/smtpclient"
+)
+
+// Sealer makes the seals of bounce and unsubscribe addresses: *lists.Sealer. It is called for every
+// copy.
+type Sealer interface {
+	Bounce(list, member int64, day int) string
+	Leave(list, member int64) string
+}
+
+// source is what a message is made of: a post or a notice, as stored.
+type source struct {
+	kind      string // 'post', 'owners' or 'notice'
+	verp      bool
+	accepted  time.Time
+	raw       []byte // of a post
+	headerLen int
+	received  string // our Received field
+	messageID string
+	null      bool // the sender was the null reverse-path
+	eightbit  bool
+	utf8      bool
+	lists     []listName // the list and those nested in it; none for a notice of the site
+	notice    notice
+}
+
+// listName is what a message says of a list.
+type listName struct {
+	id    int64
+	local string
+	host  string // the domain
+	name  string
+}
+
+func (l listName) address() smtp.Address { return smtp.Address{Local: l.local, Domain: l.host} }
+
+func (l listName) role(suffix string) smtp.Address {
+	return smtp.Address{Local: l.local + "-" + suffix, Domain: l.host}
+}
+
+// message is a composed message, made once for all its copies and shared by all connections. What
+// differs from member to member stands between before and after.
+type message struct {
+	before, after smtpclient.Text
+	size          int64 // octets of a copy, about: without what is personal
+	eightbit      bool
+	utf8          bool
+	sender        smtp.Address // envelope sender of copies that are not personal
+	personal      bool
+	seals         Sealer
+	day           int // of the acceptance, so that a later attempt has the same seal
+	voices        []voice
+}
+
+// voice is how one list speaks to a member of it: of a nested list its own, because that is what
+// the member can leave, and whose bounces count.
+type voice struct {
+	list   int64
+	bounce string // local part up to the seal
+	host   string
+	leave  string // List-Unsubscribe up to the seal
+	end    string // after it; empty where there is no site, and so no seal
+}
+
+// sealDay is the day of a seal, as lists.SealDay counts it.
+func sealDay(t time.Time) int { return int(t.Unix() / (24 * 60 * 60)) }
+
+var errNoList = errors.New("post without a list")
+
+// compose makes the message of a post.
+func compose(src *source, seals Sealer, base string) (*message, error) {
+	if len(src.lists) == 0 {
+		return nil, errNoList
+	}
+	if src.headerLen < 0 || src.headerLen > len(src.raw) {
+		return nil, fmt.Errorf("header of %d octets in a message of %d", src.headerLen, len(src.raw))
+	}
+	m := &message{
+		eightbit: src.eightbit,
+		utf8:     src.utf8,
+		sender:   src.lists[0].role("bounces"),
+		seals:    seals,
+		day:      sealDay(src.accepted),
+	}
+	if src.null {
+		m.sender = smtp.Address{}
+	}
+	var before, after header
+	before.WriteString(receivedField(src.received))
+	raw := src.raw[:src.headerLen]
+	drop := isReturnPath
+	if src.kind == "post" {
+		drop = isReplaced
+		writeListFields(&before, src.lists[0], base)
+		m.personal = src.verp
+		if m.personal {
+			m.voices = voicesOf(src.lists, base)
+		} else {
+			l := src.lists[0]
+			before.field("List-Unsubscribe", mailto(l.role("leave"), "")+orPage(base, l))
+		}
+	}
+	if src.messageID != "" && !has(raw, "message-id") {
+		after.field("Message-ID", src.messageID)
+	}
+	after.Write(without(raw, drop))
+	after.Write(src.raw[src.headerLen:])
+	m.before = smtpclient.Prepare(before.Bytes())
+	m.after = smtpclient.Prepare(after.Bytes())
+	m.size = int64(before.Len() + after.Len())
+	return m, nil
+}
+
+// receivedField makes sure that the stored field has a name and an end.
+func receivedField(s string) string {
+	var h header
+	if rest, ok := strings.CutPrefix(s, "Received:"); ok {
+		s = strings.TrimLeft(rest, " ")
+	}
+	h.field("Received", strings.TrimRight(s, "\r\n"))
+	return h.String()
+}
+
+func isReturnPath(name string) bool { return name == "return-path" }
+
+// isReplaced marks the fields of a post that the list's own take the place of. The envelope sender
+// becomes Return-Path at the far end (RFC 5321 §4.4).
+func isReplaced(name string) bool {
+	switch name {
+	case "return-path", "precedence", "list-id", "list-post", "list-help", "list-subscribe",
+		"list-unsubscribe", "list-unsubscribe-post", "list-owner", "list-archive":
+		return true
+	}
+	return false
+}
+
+// writeListFields writes what all copies of a post share (RFC 2919, RFC 2369).
+func writeListFields(h *header, l listName, base string) {
+	id := "<" + l.local + "." + l.host + ">"
+	if l.name != "" {
+		id = phrase(l.name) + "\r\n " + id
+	}
+	h.field("List-Id", id)
+	h.field("List-Post", mailto(l.address(), ""))
+	h.field("List-Help", mailto(l.role("request"), "help"))
+	h.field("List-Subscribe", mailto(l.role("join"), "")+orPage(base, l))
+	h.field("List-Owner", mailto(l.role("owner"), ""))
+	h.field("Precedence", "list")
+}
+
+func listURL(base string, l listName) string {
+	return base + "/lists/" + percent(l.local) + "@" + percent(l.host)
+}
+
+// orPage adds the list's page to a field, where there is a site.
+func orPage(base string, l listName) string {
+	if base == "" {
+		return ""
+	}
+	return ",\r\n <" + listURL(base, l) + ">"
+}
+
+// oneClick goes with a List-Unsubscribe that holds a seal, over https only (RFC 8058 §3.1).
+const oneClick = "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
+
+func voicesOf(names []listName, base string) []voice {
+	end := ">\r\n"
+	if strings.HasPrefix(base, "https://") {
+		end += oneClick
+	}
+	voices := make([]voice, len(names))
+	for i, l := range names {
+		voices[i] = voice{list: l.id, bounce: l.local + "-bounces+", host: l.host, leave: "List-Unsubscribe: " + mailto(l.role("leave"), "")}
+		if base == "" {
+			voices[i].leave += "\r\n"
+			continue
+		}
+		voices[i].leave += ",\r\n <" + base + "/leave/"
+		voices[i].end = end
+	}
+	return voices
+}
+
+// voice finds how to speak to a member of list, which for a fan-out without nested lists is the
+// one there is.
+func (m *message) voice(list int64) *voice {
+	for i := range m.voices {
+		if m.voices[i].list == list {
+			return &m.voices[i]
+		}
+	}
+	return &m.voices[0]
+}
+
+// appendPersonal appends what is one member's own in the header.
+func (m *message) appendPersonal(dst []byte, list, member int64) smtpclient.Text {
+	v := m.voice(list)
+	dst = append(dst, v.leave...)
+	if v.end == "" {
+		return dst
+	}
+	dst = append(dst, m.seals.Leave(v.list, member)...)
+	return append(dst, v.end...)
+}
+
+// senderTo is the envelope sender of a personal copy.
+func (m *message) senderTo(list, member int64) smtp.Address {
+	v := m.voice(list)
+	return smtp.Address{Local: v.bounce + m.seals.Bounce(v.list, member, m.day), Domain: v.host}
+}

@@ -1,0 +1,34 @@
+// Package fanout brings what was accepted to its members: from a committed post or notice to copies
+// on the wire. It plans a fan-out into shards, claims shards under a lease, composes the message
+// once, routes, connects, delivers, and saves what became of each copy.
+//
+// # What it promises
+//
+// A copy whose final dot was sent and whose outcome is not yet committed is in flight, at most one
+// transaction a connection. After a crash of the process, the machine or the database only copies
+// in flight can come twice, byte for byte the same, and none is left out. What holds this up:
+//
+//   - A post is queued by being committed, and planned in steps that each commit their place.
+//   - A shard belongs to one node at a time. Each claim and each freeing raises its epoch, and an
+//     outcome is saved only under the node and epoch of the claim: a node that was thought dead
+//     and wakes up changes nothing.
+//   - The dot gate: a connection sends the final dot of a transaction only once the outcome of its
+//     last one is committed and its node's lease lies ahead.
+//
+// # Who runs
+//
+// Engine.Run starts everything and waits for all of it. Under one node row (a tenure) run the beat,
+// the planner, the dispatcher, the sweeper, the committer, the listener, and a worker for each
+// connection. Run is called once; it returns after its context ended and the transactions in
+// flight are finished and saved.
+//
+// It follows
+//
+//   - RFC 5321, Simple Mail Transfer Protocol: sending (§4.5.4), finding the next hop (§5), too many recipients (§4.5.3.1.10), trace fields (§4.4)
+//   - RFC 5322, the form of header fields
+//   - RFC 7505, null MX
+//   - RFC 2919, List-Id; RFC 2369, the other List- fields; RFC 8058, one-click unsubscription; RFC 6068, mailto
+//   - RFC 2920, PIPELINING; RFC 9422, LIMITS
+//   - RFC 3463, enhanced status codes
+//   - RFC 3834, Auto-Submitted; RFC 2047, RFC 2045, encoded words and quoted-printable in notices
+package fanout

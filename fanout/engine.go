@@ -1,0 +1,249 @@
+package fanout
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"muster/smtp/smtpclient"
+)
+
+// DefaultConnections is how many connections a destination gets, of all nodes together.
+const DefaultConnections = 20
+
+// Config is what the fan-out needs to know.
+type Config struct {
+	Hostname string   // names us in EHLO and in notices; mail whose MX it is would be a loop
+	BaseURL  string   // where the site is, without a slash at its end
+	Relay    *Relay   // takes all mail; nil: each domain's MX does
+	Resolver Resolver // for MX; nil: the system's name servers
+	// Seals gives the keys of bounce and unsubscribe addresses as they are now.
+	Seals func(context.Context) (Sealer, error)
+	Mail  MailFunc // renders notices
+	// Identity is that of a data directory whose lock this process holds (OpenIdentity). Nodes
+	// before with the same identity are dead, which the lock proves. Empty: their beat decides.
+	Identity    string
+	Connections int // to a destination; 0: DefaultConnections
+	Timeouts    smtpclient.Timeouts
+	// DialContext replaces the dialler of outgoing connections.
+	DialContext func(ctx context.Context, network, addr string) (net.Conn, error)
+	Log         *slog.Logger // nil: nothing is logged
+
+	pace pace // zero: as designed
+}
+
+// pace is every time span that a test may want shorter.
+type pace struct {
+	beat   time.Duration // between beats
+	dead   time.Duration // that a beat must stand still
+	lease  time.Duration // after a beat was sent, in which dots may be
+	poll   time.Duration // for work nobody told of
+	sweep  time.Duration
+	idle   time.Duration // that a connection waits for more
+	slot   time.Duration // that a member of a mixed shard waits for its destination
+	steady time.Duration // that a window which proved too wide stays as it is
+	grace  time.Duration // for transactions in flight when the process is to end
+	block  func(failures int) time.Duration
+	soon   func() time.Duration
+	retry  func(attempt int) time.Duration
+}
+
+func (p pace) withDefaults() pace {
+	set := func(d *time.Duration, def time.Duration) {
+		if *d == 0 {
+			*d = def
+		}
+	}
+	set(&p.beat, 2*time.Second)
+	set(&p.dead, 9*time.Second)
+	set(&p.lease, 6*time.Second)
+	set(&p.poll, time.Second)
+	set(&p.sweep, 2*time.Second)
+	set(&p.idle, 5*time.Second)
+	set(&p.slot, 30*time.Second)
+	set(&p.steady, time.Minute)
+	set(&p.grace, 30*time.Second)
+	if p.block == nil {
+		p.block = blockWait
+	}
+	if p.soon == nil {
+		p.soon = soon
+	}
+	if p.retry == nil {
+		p.retry = retryWait
+	}
+	return p
+}
+
+// Engine sends what was committed. Make one with New, run it once with Run. Its other methods may
+// be called at any time, from anywhere, whether it runs or not.
+type Engine struct {
+	pool *pgxpool.Pool
+	cfg  Config
+	log  *slog.Logger
+	pack *packer
+
+	woken bell // the planner
+	tell  bell // other nodes
+}
+
+// New makes an engine over a pool. Beside the pool it keeps three connections of its own while it
+// runs.
+func New(pool *pgxpool.Pool, cfg Config) *Engine {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Connections <= 0 {
+		cfg.Connections = DefaultConnections
+	}
+	cfg.pace = cfg.pace.withDefaults()
+	return &Engine{pool: pool, cfg: cfg, log: cfg.Log, pack: newPacker(), woken: newBell(), tell: newBell()}
+}
+
+// Wake says that something was committed that is to be sent. It returns at once.
+func (e *Engine) Wake() {
+	e.woken.ring()
+	e.tell.ring()
+}
+
+// Run sends until ctx ends; then it finishes the transactions whose final dot is out, saves their
+// outcomes, gives back the rest, and returns. The database may go and come back meanwhile.
+func (e *Engine) Run(ctx context.Context) error {
+	resolver, err := e.resolver()
+	if err != nil {
+		return err
+	}
+	for ctx.Err() == nil {
+		node, err := e.join(ctx)
+		if err != nil {
+			return nil // ctx ended first
+		}
+		e.log.Info("fan-out runs", "node", node)
+		e.serve(ctx, node, resolver)
+	}
+	return nil
+}
+
+func (e *Engine) resolver() (Resolver, error) {
+	if e.cfg.Resolver != nil || e.cfg.Relay != nil {
+		return e.cfg.Resolver, nil
+	}
+	return NewDNS("")
+}
+
+// join makes our node row, however long the database takes to be there.
+func (e *Engine) join(ctx context.Context) (int64, error) {
+	host, err := os.Hostname()
+	if err != nil {
+		host = e.cfg.Hostname
+	}
+	for {
+		id, err := insertNode(ctx, e.pool, e.cfg.Identity, host)
+		if err == nil || ctx.Err() != nil {
+			return id, err
+		}
+		e.log.Warn("fan-out waits for the database", "error", err)
+		select {
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		case <-time.After(e.cfg.pace.poll):
+		}
+	}
+}
+
+// serve is the life of one node row: until ctx ends, or another node has found us dead.
+func (e *Engine) serve(ctx context.Context, node int64, resolver Resolver) {
+	// The order of ending: soft, nothing new is begun; hard, nothing is sent; ground, what saves
+	// and beats ends last.
+	ground, endGround := context.WithCancel(context.WithoutCancel(ctx))
+	defer endGround()
+	hard, endHard := context.WithCancelCause(ground)
+	defer endHard(nil)
+	soft, endSoft := context.WithCancel(hard)
+	defer endSoft()
+	defer context.AfterFunc(ctx, endSoft)()
+
+	b := newBeat(e.pool, node, e.cfg.pace)
+	b.log, b.living = e.log, new(atomic.Int64)
+	b.living.Store(1)
+	dead := newBell()
+	b.buried = dead.ring
+	c := newCommitter(e.pool, node, e.log)
+	t := e.traffic(node, c, b, resolver)
+	t.soft, t.hard = soft, hard
+
+	var base, busy sync.WaitGroup
+	base.Go(func() { b.run(ground) })
+	base.Go(func() { c.run(ground) })
+	base.Go(func() {
+		select {
+		case <-b.lease.dead:
+			e.log.Error("this node was thought dead: its connections end, it goes on as a new one", "node", node)
+			endHard(errDead)
+		case <-ground.Done():
+		}
+	})
+	e.start(soft, &busy, t, dead)
+	<-soft.Done()
+	busy.Wait()
+	t.drain()
+	stop := time.AfterFunc(e.cfg.pace.grace, func() { endHard(context.DeadlineExceeded) })
+	t.wg.Wait()
+	stop.Stop()
+	endGround()
+	base.Wait()
+	e.leave(node)
+}
+
+// start starts what makes work for the traffic.
+func (e *Engine) start(soft context.Context, busy *sync.WaitGroup, t *traffic, dead bell) {
+	p := &planner{pool: e.pool, log: e.log, relay: e.cfg.Relay != nil, made: t.hungry}
+	s := &sweeper{pool: e.pool, log: e.log, made: t.hungry}
+	busy.Go(func() { p.run(soft, e.woken, e.cfg.pace.poll) })
+	busy.Go(func() { s.run(soft, dead, e.cfg.pace.sweep) })
+	busy.Go(t.dispatch)
+	busy.Go(func() { listen(soft, e.pool, e.woken.ring, e.log) })
+	busy.Go(func() { tellOthers(soft, e.pool, e.tell, e.log) })
+}
+
+func (e *Engine) traffic(node int64, c *committer, b *beat, resolver Resolver) *traffic {
+	return &traffic{
+		pool: e.pool, node: node, log: e.log, pace: e.cfg.pace,
+		router: &router{hostname: e.cfg.Hostname, relay: e.cfg.Relay, resolver: resolver},
+		options: smtpclient.Options{
+			Hello: e.cfg.Hostname, Timeouts: e.cfg.Timeouts, DialContext: e.cfg.DialContext,
+		},
+		connections: e.cfg.Connections,
+		living:      b.living,
+		library:     newLibrary(e.pool, &e.cfg),
+		packer:      e.pack,
+		committer:   c,
+		lease:       b.lease,
+		wake:        newBell(),
+		loading:     make(chan struct{}, maxLoading),
+		lanes:       map[string]*lane{},
+		held:        map[int64]struct{}{},
+	}
+}
+
+// leave marks our row dead, so that what could not be given back is free at once. If the database
+// is away, our beat standing still will say the same.
+func (e *Engine) leave(node int64) {
+	ctx, cancel := context.WithTimeout(context.Background(), e.cfg.pace.lease)
+	defer cancel()
+	if err := leaveNode(ctx, e.pool, node); err != nil {
+		e.log.Warn("node row left behind", "node", node, "error", err)
+	}
+}
+
+// Prune deletes what is kept of fan-outs finished before a moment, apart from their counts, and
+// returns how many shards that were. Call it again while it returns more than 0.
+func (e *Engine) Prune(ctx context.Context, before time.Time) (int64, error) {
+	return pruneFanouts(ctx, e.pool, before)
+}

@@ -1,0 +1,62 @@
+package fanout
+
+import (
+	"context"
+
+	"muster/smtp/smtpclient"
+)
+
+// link is a connection to a destination, in a slot of its lane.
+type link struct {
+	conn   *smtpclient.Conn
+	lane   *lane
+	host   string      // for the journal and people
+	forget func() bool // stops watching for the end of the tenure
+	used   bool        // it has carried a transaction before
+}
+
+// open makes a connection to the first server of a destination that answers. The error is a
+// *smtp.Reply where the destination takes no mail and never will.
+func (t *traffic) open(ctx context.Context, l *lane) (*link, error) {
+	hops, err := l.hops(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, h := range hops {
+		o := t.options
+		o.TLS, o.Auth, o.ServerName = h.tls, h.auth, h.name
+		var conn *smtpclient.Conn
+		if conn, err = smtpclient.Dial(ctx, h.addr, o); err != nil {
+			continue
+		}
+		k := &link{conn: conn, lane: l, host: h.addr}
+		if h.name != "" && l.domain != "" {
+			k.host = h.name
+		}
+		k.forget = context.AfterFunc(t.hard, conn.Abort)
+		l.opened(conn.Extensions())
+		return k, nil
+	}
+	return nil, err
+}
+
+// close ends a connection, politely where nothing is under way.
+func (k *link) close() {
+	k.forget()
+	k.conn.Quit()
+	k.lane.release()
+}
+
+// abort ends a connection as it is: what was not finished is thrown away at the other end.
+func (k *link) abort() {
+	k.forget()
+	k.conn.Abort()
+	k.lane.release()
+}
+
+// spent says whether the server's limit of transactions (RFC 9422 §4.1) is reached after so many
+// that are under way.
+func (k *link) spent(underWay int) bool {
+	limit := k.conn.Extensions().MailMax
+	return limit > 0 && k.conn.Sent()+underWay >= limit
+}

@@ -1,0 +1,310 @@
+package fanout
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"muster/smtp"
+)
+
+// The sizes of a plan. The first step of a fan-out is small, so that its first copy goes out at
+// once; each later one is as large as what was planned before, up to the full step.
+const (
+	maxShard  = 400 // members of a shard
+	minShard  = 50
+	batchSize = 100 // recipients of a transaction, and so the least of a shard without VERP
+	stepParts = 20  // the shards a step is cut into where it is small: one a connection
+	stepShard = 50  // shards of a full step
+	firstStep = 1600
+	fullStep  = stepShard * maxShard
+	// ownShards is how many members of one domain a step must hold for shards of their own.
+	ownShards = 25
+	// noticeStep is how many notices are planned at once.
+	noticeStep = 50
+)
+
+// The destinations that are always there.
+const (
+	destMixed = "mixed"
+	destRelay = "relay"
+)
+
+// destDomain names the destination of a domain.
+func destDomain(domain string) string { return "mx:" + domain }
+
+// planner makes shards of posts and notices.
+type planner struct {
+	pool  *pgxpool.Pool
+	log   *slog.Logger
+	relay bool   // all mail goes to one server
+	made  func() // told after each commit that made shards
+
+	fixed map[string]int64 // destMixed and destRelay
+}
+
+// run plans whenever it is woken, until ctx ends.
+func (p *planner) run(ctx context.Context, wake <-chan struct{}, poll time.Duration) {
+	tick := time.NewTicker(poll)
+	defer tick.Stop()
+	for {
+		for p.round(ctx) {
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-wake:
+		case <-tick.C:
+		}
+	}
+}
+
+// round plans the notices that wait, begins one post, and takes the step of one fan-out that is
+// begun: a post to a million holds nobody up. It reports whether there may be more to do.
+func (p *planner) round(ctx context.Context) bool {
+	more := false
+	for _, part := range []func(context.Context) (bool, error){p.notices, p.begin, p.resume} {
+		did, err := part(ctx)
+		if err != nil {
+			if ctx.Err() == nil {
+				p.log.Error("planning", "error", err)
+			}
+			return false
+		}
+		if did {
+			more = true
+			p.made()
+		}
+	}
+	return more && ctx.Err() == nil
+}
+
+// elsewhere is where mail goes that has no destination of its own.
+func (p *planner) elsewhere() string {
+	if p.relay {
+		return destRelay
+	}
+	return destMixed
+}
+
+func (p *planner) dest(ctx context.Context, name string) (int64, error) {
+	if p.fixed == nil {
+		ids, err := destinationIDs(ctx, p.pool, []string{destMixed, destRelay})
+		if err != nil {
+			return 0, err
+		}
+		p.fixed = ids
+	}
+	return p.fixed[name], nil
+}
+
+func (p *planner) notices(ctx context.Context) (bool, error) {
+	dest, err := p.dest(ctx, p.elsewhere())
+	if err != nil {
+		return false, err
+	}
+	var n int64
+	err = inTx(ctx, p.pool, func(tx pgx.Tx) error {
+		n, err = planNotices(ctx, tx, dest, noticeStep)
+		return err
+	})
+	return n > 0, err
+}
+
+// begin starts the fan-out of the post that waited longest, and takes its first step.
+func (p *planner) begin(ctx context.Context) (began bool, err error) {
+	dest, err := p.dest(ctx, p.elsewhere())
+	if err != nil {
+		return false, err
+	}
+	err = inTx(ctx, p.pool, func(tx pgx.Tx) error {
+		post, err := lockUnplanned(ctx, tx)
+		if err != nil || post == nil {
+			began = false
+			return err
+		}
+		began = true
+		if post.Kind == "owners" {
+			err = p.beginOwners(ctx, tx, post, dest)
+		} else {
+			err = p.beginPost(ctx, tx, post)
+		}
+		if err != nil {
+			return err
+		}
+		return markPlanned(ctx, tx, post.ID)
+	})
+	return began, err
+}
+
+func (p *planner) beginPost(ctx context.Context, tx pgx.Tx, post *unplannedPost) error {
+	lists, err := selectNested(ctx, tx, post.List, post.Accepted)
+	if err != nil {
+		return err
+	}
+	id, err := insertPostFanout(ctx, tx, post, lists)
+	if err != nil {
+		return err
+	}
+	plan, err := lockPlan(ctx, tx, id)
+	if err != nil {
+		return err
+	}
+	return p.step(ctx, tx, plan)
+}
+
+func (p *planner) beginOwners(ctx context.Context, tx pgx.Tx, post *unplannedPost, dest int64) error {
+	id, copies, err := insertOwnersFanout(ctx, tx, post)
+	if err != nil || copies == 0 {
+		return err
+	}
+	n := newShards{fanout: id, dests: []int64{dest}, sizes: []int32{int32(copies)}}
+	for i := range copies {
+		n.members = append(n.members, int64(-i-1))
+	}
+	_, err = insertShards(ctx, tx, &n)
+	return err
+}
+
+// resume takes the next step of the fan-out whose last was longest ago.
+func (p *planner) resume(ctx context.Context) (did bool, err error) {
+	err = inTx(ctx, p.pool, func(tx pgx.Tx) error {
+		plan, err := lockPlan(ctx, tx, 0)
+		did = plan != nil
+		if err != nil || plan == nil {
+			return err
+		}
+		return p.step(ctx, tx, plan)
+	})
+	return did, err
+}
+
+// step reads the next members of a fan-out, makes shards of them, and stores the place.
+func (p *planner) step(ctx context.Context, tx pgx.Tx, plan *planRow) error {
+	limit := int(min(max(plan.Copies, firstStep), fullStep))
+	runs := &domainRuns{single: p.relay}
+	n, err := selectRecipients(ctx, tx, memberPage{plan, authorKey(plan.Author), limit}, runs.add)
+	if err != nil {
+		return err
+	}
+	if n == limit {
+		plan.PlanDomain, plan.PlanMember = runs.last()
+	} else {
+		plan.PlanList, plan.PlanDomain, plan.PlanMember = plan.PlanList+1, "", 0
+	}
+	shards, err := p.shards(ctx, tx, plan, runs)
+	if err != nil {
+		return err
+	}
+	if _, err := insertShards(ctx, tx, shards); err != nil {
+		return err
+	}
+	return savePlan(ctx, tx, plan, n, plan.PlanList > len(plan.Lists))
+}
+
+func authorKey(author string) string {
+	a, err := smtp.ParseAddress(author)
+	if err != nil { // no member has such an address
+		return ""
+	}
+	return a.Key()
+}
+
+// shards cuts what a step has read: each domain with many members into shards of its own, the
+// others together into mixed ones.
+func (p *planner) shards(ctx context.Context, tx pgx.Tx, plan *planRow, runs *domainRuns) (*newShards, error) {
+	n := &newShards{fanout: plan.ID, list: &plan.List}
+	if p.relay {
+		dest, err := p.dest(ctx, destRelay)
+		n.cut(dest, runs.members, plan.Verp)
+		return n, err
+	}
+	own, mixed := runs.split()
+	dest, err := p.dest(ctx, destMixed)
+	if err != nil {
+		return nil, err
+	}
+	n.cut(dest, mixed, plan.Verp)
+	if len(own) == 0 {
+		return n, nil
+	}
+	names := make([]string, len(own))
+	for i, r := range own {
+		names[i] = destDomain(r.domain)
+	}
+	ids, err := destinationIDs(ctx, tx, names)
+	if err != nil {
+		return nil, err
+	}
+	for i, r := range own {
+		n.cut(ids[names[i]], runs.members[r.from:r.to], plan.Verp)
+	}
+	return n, nil
+}
+
+// cut adds members as shards of about equal size: enough of them to keep all connections busy,
+// none larger than a claim should be.
+func (n *newShards) cut(dest int64, members []int64, verp bool) {
+	if len(members) == 0 {
+		return
+	}
+	size := min(max((len(members)+stepParts-1)/stepParts, minShard), maxShard)
+	if !verp { // whole transactions
+		size = min((size+batchSize-1)/batchSize*batchSize, maxShard)
+	}
+	n.members = append(n.members, members...)
+	for left := len(members); left > 0; left -= size {
+		n.dests = append(n.dests, dest)
+		n.sizes = append(n.sizes, int32(min(size, left)))
+	}
+}
+
+// domainRun is the members of one domain, as a range.
+type domainRun struct {
+	domain   string
+	from, to int
+}
+
+// domainRuns collects members that come in order of their domains.
+type domainRuns struct {
+	single  bool // domains do not matter
+	members []int64
+	runs    []domainRun
+}
+
+func (d *domainRuns) add(id int64, domain []byte) {
+	last := len(d.runs) - 1
+	if last < 0 || d.runs[last].domain != string(domain) {
+		if last >= 0 && d.single {
+			d.runs[last].domain = string(domain) // the cursor needs only the last
+		} else {
+			d.runs = append(d.runs, domainRun{domain: string(domain), from: len(d.members)})
+			last++
+		}
+	}
+	d.members = append(d.members, id)
+	d.runs[last].to = len(d.members)
+}
+
+// last is the cursor after what was added.
+func (d *domainRuns) last() (string, int64) {
+	if len(d.members) == 0 {
+		return "", 0
+	}
+	return d.runs[len(d.runs)-1].domain, d.members[len(d.members)-1]
+}
+
+// split tells the domains with many members from the members of all others.
+func (d *domainRuns) split() (own []domainRun, mixed []int64) {
+	for _, r := range d.runs {
+		if r.to-r.from >= ownShards {
+			own = append(own, r)
+		} else {
+			mixed = append(mixed, d.members[r.from:r.to]...)
+		}
+	}
+	return own, mixed
+}

@@ -1,0 +1,127 @@
+package fanout
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"muster/smtp"
+	"muster/smtp/smtpclient"
+)
+
+// hop is one server to try.
+type hop struct {
+	addr string // host:port, the host an address where it comes from an MX
+	name string // for TLS and for people
+	tls  smtpclient.TLSPolicy
+	auth *smtpclient.Auth
+}
+
+// router finds the servers of a destination, best first. A *smtp.Reply as error is final: that is
+// what the mail bounces with.
+type router struct {
+	hostname string // ours: mail that would come back to it is a loop
+	relay    *Relay
+	resolver Resolver
+}
+
+// maxHops bounds how many servers of one destination are tried in a row.
+const maxHops = 6
+
+func (r *router) hops(ctx context.Context, domain string) ([]hop, error) {
+	if r.relay != nil {
+		host, _, _ := net.SplitHostPort(r.relay.Addr)
+		return []hop{{addr: r.relay.Addr, name: host, tls: r.relay.TLS, auth: r.relay.Auth}}, nil
+	}
+	if strings.HasPrefix(domain, "[") {
+		return literalHop(domain)
+	}
+	exchangers, err := r.exchangers(ctx, domain)
+	if err != nil {
+		return nil, err
+	}
+	return r.addresses(ctx, domain, exchangers)
+}
+
+// literalHop is the server of user@[192.0.2.1] (RFC 5321 §4.1.3).
+func literalHop(domain string) ([]hop, error) {
+	inner := strings.TrimPrefix(strings.Trim(strings.ToLower(domain), "[]"), "ipv6:")
+	ip, err := netip.ParseAddr(inner)
+	if err != nil {
+		return nil, smtp.NewReply(smtp.CodeNoMailbox, smtp.Enhanced{5, 1, 3}, "bad address literal")
+	}
+	return []hop{{addr: netip.AddrPortFrom(ip, 25).String(), name: ip.String()}}, nil
+}
+
+// exchangers are the MX hosts of a domain, best first (RFC 5321 §5.1), the domain itself where
+// there are none.
+func (r *router) exchangers(ctx context.Context, domain string) ([]string, error) {
+	mx, err := r.resolver.MX(ctx, domain)
+	switch {
+	case errors.Is(err, ErrNoDomain):
+		return nil, smtp.NewReply(smtp.CodeNoMailbox, smtp.Enhanced{5, 1, 2}, "domain "+domain+" does not exist")
+	case err != nil:
+		return nil, fmt.Errorf("MX of %s: %w", domain, err)
+	case len(mx) == 0:
+		mx = []MX{{Host: domain}}
+	case len(mx) == 1 && mx[0].Host == "":
+		return nil, smtp.NewReply(smtp.CodeNoMailbox, smtp.Enhanced{5, 1, 10}, "domain "+domain+" does not accept mail")
+	}
+	rand.Shuffle(len(mx), func(i, j int) { mx[i], mx[j] = mx[j], mx[i] })
+	slices.SortStableFunc(mx, func(a, b MX) int { return cmp.Compare(a.Preference, b.Preference) })
+	hosts := r.beforeUs(mx)
+	if len(hosts) == 0 {
+		return nil, smtp.NewReply(smtp.CodeFailed, smtp.StatusLoop, "mail for "+domain+" loops back to us")
+	}
+	return hosts, nil
+}
+
+// beforeUs drops ourselves and whoever is not better than us: they would hand the mail to us.
+func (r *router) beforeUs(mx []MX) []string {
+	limit := -1
+	for _, m := range mx {
+		if strings.EqualFold(m.Host, r.hostname) {
+			limit = int(m.Preference)
+			break
+		}
+	}
+	var hosts []string
+	for _, m := range mx {
+		if m.Host != "" && (limit < 0 || int(m.Preference) < limit) {
+			hosts = append(hosts, m.Host)
+		}
+	}
+	return hosts
+}
+
+func (r *router) addresses(ctx context.Context, domain string, hosts []string) ([]hop, error) {
+	var hops []hop
+	var last error
+	for _, host := range hosts {
+		addrs, err := r.resolver.Addrs(ctx, host)
+		if err != nil && !errors.Is(err, ErrNoDomain) {
+			last = fmt.Errorf("addresses of %s: %w", host, err)
+			continue
+		}
+		for _, ip := range addrs {
+			hops = append(hops, hop{addr: netip.AddrPortFrom(ip, 25).String(), name: host})
+		}
+		if len(hops) >= maxHops {
+			return hops[:maxHops], nil
+		}
+	}
+	switch {
+	case len(hops) > 0:
+		return hops, nil
+	case last != nil:
+		return nil, last
+	}
+	// RFC 5321 §5.1: without an address there is nowhere to go, now or later.
+	return nil, smtp.NewReply(smtp.CodeNoMailbox, smtp.Enhanced{5, 1, 2}, "no mail server of domain "+domain+" has an address")
+}

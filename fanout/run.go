@@ -1,0 +1,210 @@
+package fanout
+
+import (
+	"strings"
+	"time"
+
+	"muster/smtp"
+	"muster/smtp/smtpclient"
+)
+
+// run is a claimed shard on its way: who is left to reach, and how far it has come. Places count
+// from the shard's first member that was not settled when it was claimed (base).
+type run struct {
+	claim
+	*recipients
+	message *message
+	lane    *lane // whose queue it came from
+	expires time.Time
+
+	next    int // first place not given to a batch
+	checked int // places before it were asked for whether they left
+	settled int // places before it have an outcome
+	flying  int // batches taken and not settled or put back
+	breaks  int // connections in a row that ended under its batches
+
+	outcome outcome
+	journal journal
+	lost    error // why it is not ours any more
+	gone    bool  // it was dismissed
+}
+
+func newRun(c claim, who *recipients, m *message, l *lane) *run {
+	return &run{
+		claim: c, recipients: who, message: m, lane: l,
+		expires: time.Now().Add(who.left),
+		checked: checkEvery,
+		outcome: outcome{shard: c.ID, epoch: c.Epoch, done: c.Done, sent: c.Sent, dropped: c.Dropped, result: make(chan error, 1)},
+	}
+}
+
+// checkEvery is how many members go by before those to come are asked for whether they left.
+const checkEvery = 50
+
+// list is whose member stands at a place.
+func (r *run) list(place int) int64 {
+	if r.lists == nil {
+		return 0
+	}
+	return r.lists[place]
+}
+
+// attempt is the number of the attempt that a place is at now.
+func (r *run) attempt(place int) int32 {
+	if r.attempts == nil {
+		return 1
+	}
+	return r.attempts[place] + 1
+}
+
+// drop takes out members who have left.
+func (r *run) drop(gone []int64) {
+	for _, id := range gone {
+		for i := r.next; i < len(r.members); i++ {
+			if r.members[i] == id {
+				r.addresses[i] = ""
+			}
+		}
+	}
+}
+
+// batch is what one transaction carries of a run: the places from up to to, of which who are the
+// recipients. Batches are used again.
+type batch struct {
+	run      *run
+	lane     *lane // where it goes
+	from, to int
+	who      []int
+	envelope smtpclient.Envelope
+	personal smtpclient.Text // the recipient's own header fields
+	refused  []refusal       // by recipient
+}
+
+// refusal is why a recipient was refused before the text. A nil reply is none.
+type refusal struct {
+	stage smtpclient.Stage
+	reply *smtp.Reply
+}
+
+// fill takes the next recipients of a run, at most limit and all of one domain where lanes differ
+// by domain. It returns false if nobody is left who gets a copy.
+func (b *batch) fill(r *run, limit int, laneOf func(domain string) *lane) bool {
+	m := r.message
+	if m.personal {
+		limit = 1
+	}
+	b.run, b.from, b.to, b.lane = r, r.next, r.next, r.lane
+	b.who, b.refused = b.who[:0], b.refused[:0]
+	b.envelope = smtpclient.Envelope{To: b.envelope.To[:0], Size: m.size, EightBit: m.eightbit, UTF8: m.utf8, From: m.sender}
+	domain := ""
+	for b.to < len(r.members) && len(b.who) < limit {
+		address := r.addresses[b.to]
+		if address == "" {
+			b.to++
+			continue
+		}
+		a := splitAddress(address)
+		if laneOf != nil && len(b.who) > 0 && !strings.EqualFold(a.Domain, domain) {
+			break
+		}
+		domain = a.Domain
+		b.who = append(b.who, b.to)
+		b.envelope.To = append(b.envelope.To, a)
+		b.to++
+	}
+	if len(b.who) == 0 {
+		return false
+	}
+	if laneOf != nil {
+		b.lane = laneOf(domain)
+	}
+	if m.personal {
+		b.personalise(m)
+	}
+	r.next = b.to
+	r.flying++
+	return true
+}
+
+// personalise makes what is the only recipient's own.
+func (b *batch) personalise(m *message) {
+	place := b.who[0]
+	list, member := b.run.list(place), b.run.members[place]
+	b.personal = m.appendPersonal(b.personal[:0], list, member)
+	b.envelope.From = m.senderTo(list, member)
+	b.envelope.Size += int64(len(b.personal))
+}
+
+// splitAddress reads a stored address, which was parsed when it came in: nearly always it can be
+// cut at its only @.
+func splitAddress(s string) smtp.Address {
+	if i := strings.IndexByte(s, '@'); i > 0 && s[0] != '"' {
+		return smtp.Address{Local: s[:i], Domain: s[i+1:]}
+	}
+	a, err := smtp.ParseAddress(s)
+	if err != nil {
+		return smtp.Address{Local: s}
+	}
+	return a
+}
+
+// cut leaves only the first n recipients in a batch and gives the others back to the run, from
+// which nothing may have been taken since.
+func (b *batch) cut(n int) {
+	b.to = b.who[n]
+	b.run.next = b.to
+	b.who = b.who[:n]
+	b.envelope.To = b.envelope.To[:n]
+	if len(b.refused) > n {
+		b.refused = b.refused[:n]
+	}
+}
+
+// putBack gives a batch back to its run, as if it had not been taken. Of several batches of a run
+// the last is put back first.
+func (b *batch) putBack() {
+	b.run.next = b.from
+	b.run.flying--
+}
+
+// note keeps what the server said to the envelope.
+func (b *batch) note(a *smtpclient.Answer) {
+	b.refused = b.refused[:0]
+	for i := range b.who {
+		switch {
+		case a.Mail != nil:
+			b.refused = append(b.refused, refusal{smtpclient.StageMail, a.Mail})
+		case a.Rcpt[i] != nil:
+			b.refused = append(b.refused, refusal{smtpclient.StageRcpt, a.Rcpt[i]})
+		case a.Data != nil:
+			b.refused = append(b.refused, refusal{smtpclient.StageData, a.Data})
+		default:
+			b.refused = append(b.refused, refusal{})
+		}
+	}
+}
+
+// refuseAll notes one refusal for all recipients.
+func (b *batch) refuseAll(stage smtpclient.Stage, reply *smtp.Reply) {
+	b.refused = b.refused[:0]
+	for range b.who {
+		b.refused = append(b.refused, refusal{stage, reply})
+	}
+}
+
+// overfull returns how many recipients the server took before it began to say that there are too
+// many, if that is all it had against the others.
+func (b *batch) overfull() (n int, ok bool) {
+	for n < len(b.refused) && !tooMany(b.refused[n].reply) {
+		n++
+	}
+	if n == 0 || n == len(b.refused) {
+		return 0, false
+	}
+	for _, r := range b.refused[n:] {
+		if !tooMany(r.reply) {
+			return 0, false
+		}
+	}
+	return n, true
+}

@@ -1,0 +1,113 @@
+package fanout
+
+import (
+	"time"
+
+	"muster/smtp"
+	"muster/smtp/smtpclient"
+)
+
+// settle turns what became of a batch into the run's next outcome. The answer is the one to the
+// text, or what stands for it where none came; who was refused before is judged by that refusal.
+func (r *run) settle(b *batch, host string, answer refusal) {
+	now := time.Now()
+	failed := 0
+	for i, place := range b.who {
+		said := answer
+		if i < len(b.refused) && b.refused[i].reply != nil {
+			said = b.refused[i]
+		}
+		if v := judge(said.stage, said.reply); v == delivered {
+			r.succeed(place)
+		} else {
+			failed++
+			r.fail(place, v, said, host)
+			at := r.Done + int32(place)
+			r.journal.add(now, at, at, host, said.reply)
+		}
+	}
+	if failed < len(b.who) {
+		r.journal.add(now, r.Done+int32(b.from), r.Done+int32(b.to)-1, host, answer.reply)
+	}
+	r.flying--
+	r.breaks = 0
+	r.pass(b.to)
+}
+
+// postpone makes deferrals of a batch that nobody was asked about: its destination has no room.
+func (r *run) postpone(b *batch, reply *smtp.Reply, wait time.Duration) {
+	for _, place := range b.who {
+		r.outcome.exceptions = append(r.outcome.exceptions, exception{
+			member: r.members[place], state: copyDeferred, attempts: r.attempt(place) - 1,
+			wait: r.within(wait), host: b.lane.name, status: status(reply), reply: clean(reply.Error()),
+		})
+	}
+	r.flying--
+	r.pass(b.to)
+}
+
+func (r *run) succeed(place int) {
+	r.outcome.sent++
+	if r.Retry {
+		r.outcome.exceptions = append(r.outcome.exceptions, exception{member: r.members[place], state: copyGone})
+	}
+}
+
+func (r *run) fail(place int, v verdict, said refusal, host string) {
+	x := exception{
+		member:   r.members[place],
+		state:    copyDeferred,
+		attempts: r.attempt(place),
+		status:   status(said.reply),
+		host:     host,
+		reply:    clean(said.reply.Error()),
+	}
+	switch {
+	case v == bounce:
+		x.state, x.source, x.hard = copyFailed, "smtp", isHard(said.stage, said.reply)
+	case !time.Now().Before(r.expires):
+		x.state, x.source = copyFailed, "expired"
+	default:
+		x.wait = r.within(r.lane.traffic.pace.retry(int(x.attempts)))
+	}
+	r.outcome.exceptions = append(r.outcome.exceptions, x)
+}
+
+// within cuts a wait off where the time of the fan-out ends.
+func (r *run) within(wait time.Duration) time.Duration {
+	return max(min(wait, time.Until(r.expires)), 0)
+}
+
+// pass moves the run's outcome on to a place, and over those after it who have left.
+func (r *run) pass(to int) {
+	for r.settled < to || r.settled < len(r.members) && r.addresses[r.settled] == "" {
+		if r.addresses[r.settled] == "" {
+			r.outcome.dropped++
+			if r.Retry {
+				r.outcome.exceptions = append(r.outcome.exceptions, exception{member: r.members[r.settled], state: copyGone})
+			}
+		}
+		r.settled++
+	}
+	r.next = max(r.next, r.settled)
+	r.outcome.done = r.Done + int32(r.settled)
+}
+
+// complete says whether everybody in the run has an outcome.
+func (r *run) complete() bool { return r.settled == len(r.members) }
+
+// status is the enhanced status code of a reply, made from its code where it has none.
+func status(r *smtp.Reply) string {
+	if s := r.Enhanced.String(); s != "" {
+		return s
+	}
+	return smtp.Enhanced{r.Code / 100, 0, 0}.String()
+}
+
+// unanswered stands for the reply of a server that gave none (RFC 3463 §3.5).
+func unanswered(err error) *smtp.Reply {
+	return smtp.NewReply(smtp.CodeLocalError, smtp.Enhanced{4, 4, 2}, clean(err.Error()))
+}
+
+// noAnswer is unanswered, for the text.
+func noAnswer(err error) refusal { return refusal{smtpclient.StageDot, unanswered(err)} }

@@ -1,0 +1,128 @@
+package fanout
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// readyDest is a destination that has shards to claim and may be connected to.
+type readyDest struct {
+	ID       int64
+	Name     string
+	Failures int
+}
+
+// selectReady lists destinations with ready shards, by id from after on, skipping from one to the
+// next in the index however many shards each has.
+func selectReady(ctx context.Context, q querier, after int64, limit int) ([]readyDest, error) {
+	found, err := collect[readyDest](ctx, q, `
+		WITH RECURSIVE d(dest) AS (
+			(SELECT s.dest FROM shard s WHERE s.state = 'ready' AND s.dest > $1 ORDER BY s.dest LIMIT 1)
+			UNION ALL
+			SELECT (SELECT s.dest FROM shard s WHERE s.state = 'ready' AND s.dest > d.dest ORDER BY s.dest LIMIT 1)
+			FROM d WHERE d.dest IS NOT NULL),
+		page AS (SELECT dest FROM d WHERE dest IS NOT NULL LIMIT $2)
+		SELECT x.id, x.name, x.failures FROM page JOIN destination x ON x.id = page.dest
+		WHERE x.blocked IS NULL OR x.blocked <= now()
+		ORDER BY x.id`, after, limit)
+	if err != nil {
+		return nil, fmt.Errorf("destinations with shards: %w", err)
+	}
+	return found, nil
+}
+
+// claim is a shard that a node holds.
+type claim struct {
+	ID      int64
+	Fanout  int64
+	Epoch   int32
+	Size    int32
+	Done    int32
+	Sent    int32
+	Dropped int32
+	Retry   bool
+	Turn    int64
+}
+
+// claimShards takes the next ready shards of a destination for a node whose row is not dead: by
+// turn, but none while an older post of its list has a first attempt to finish there.
+func claimShards(ctx context.Context, q querier, node, dest int64, limit int) ([]claim, error) {
+	found, err := collect[claim](ctx, q, `
+		WITH next AS MATERIALIZED (
+			SELECT s.id FROM shard s
+			WHERE s.dest = $2 AND s.state = 'ready'
+				AND EXISTS (SELECT FROM node n WHERE n.id = $1 AND n.dead IS NULL)
+				AND (s.list IS NULL OR NOT EXISTS (SELECT FROM shard o
+					WHERE o.list = s.list AND o.dest = s.dest AND o.fanout < s.fanout AND o.state IN ('ready', 'claimed')))
+			ORDER BY s.turn, s.id LIMIT $3 FOR UPDATE OF s SKIP LOCKED),
+		claimed AS (
+			UPDATE shard s SET state = 'claimed', node = $1, epoch = s.epoch + 1
+			FROM next WHERE s.id = next.id
+			RETURNING s.id, s.fanout, s.epoch, s.size, s.done, s.sent, s.dropped, s.retry, s.turn),
+		moved AS (
+			UPDATE destination SET turn = (SELECT max(turn) FROM claimed)
+			WHERE id = $2 AND turn < (SELECT max(turn) FROM claimed))
+		SELECT * FROM claimed ORDER BY turn, id`, node, dest, limit)
+	if err != nil {
+		return nil, fmt.Errorf("claim: %w", err)
+	}
+	return found, nil
+}
+
+// recipients is who a shard still has to reach, in order.
+type recipients struct {
+	members   []int64
+	addresses []string // "" for who is not to get the copy any more
+	lists     []int64  // whose member each is; nil where there is only one list
+	attempts  []int32  // so far; nil for a first attempt
+	left      time.Duration
+}
+
+// selectClaimed reads who is left to do in a claimed shard. A member who has left since, or
+// receives nothing any more, has no address.
+func selectClaimed(ctx context.Context, q querier, c *claim) (*recipients, error) {
+	r := &recipients{}
+	var joined string
+	err := q.QueryRow(ctx, `
+		SELECT EXTRACT(epoch FROM f.expires - now())::float8 * interval '1 second', sm.members[$2::int + 1 :], w.addresses, w.lists, w.attempts
+		FROM shard_members sm JOIN fanout f ON f.id = $3
+		CROSS JOIN LATERAL (
+			SELECT string_agg(COALESCE(CASE WHEN m.left_at IS NULL AND m.state = 'active' AND m.mode = 'each' THEN m.address END,
+					f.addresses[-u.id], ''), E'\n' ORDER BY u.n) AS addresses,
+				CASE WHEN cardinality(f.lists) > 1 THEN array_agg(COALESCE(m.list, 0) ORDER BY u.n) END AS lists,
+				CASE WHEN $4 THEN array_agg(COALESCE((SELECT d.attempts FROM delivery d
+					WHERE d.fanout = f.id AND d.member = u.id), 0) ORDER BY u.n) END AS attempts
+			FROM unnest(sm.members[$2::int + 1 :]) WITH ORDINALITY AS u(id, n) LEFT JOIN member m ON m.id = u.id) w
+		WHERE sm.shard = $1`, c.ID, c.Done, c.Fanout, c.Retry).
+		Scan(&r.left, &r.members, &joined, &r.lists, &r.attempts)
+	if err != nil {
+		return nil, fmt.Errorf("members of shard %d: %w", c.ID, err)
+	}
+	r.addresses = strings.Split(joined, "\n")
+	return r, nil
+}
+
+// selectGone finds which of some members do not receive any more.
+func selectGone(ctx context.Context, q querier, members []int64) ([]int64, error) {
+	gone, err := collectIDs(ctx, q, `
+		SELECT id FROM member
+		WHERE id = ANY($1) AND NOT (left_at IS NULL AND state = 'active' AND mode = 'each')`, members)
+	if err != nil {
+		return nil, fmt.Errorf("members who left: %w", err)
+	}
+	return gone, nil
+}
+
+// saveBlock stores that a destination is left alone for a while, or, with no failures, that it
+// answers again.
+func saveBlock(ctx context.Context, q querier, dest int64, failures int, wait time.Duration, reply string) error {
+	_, err := q.Exec(ctx, `
+		UPDATE destination SET failures = $2, reply = $4, blocked = CASE WHEN $2 > 0 THEN now() + $3::interval END
+		WHERE id = $1`, dest, failures, wait, reply)
+	if err != nil {
+		return fmt.Errorf("destination %d: %w", dest, err)
+	}
+	return nil
+}

@@ -1,0 +1,353 @@
+package fanout
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+)
+
+// unplannedPost is a post that waits for its fan-out.
+type unplannedPost struct {
+	ID       string
+	List     int64
+	Kind     string
+	Accepted time.Time
+}
+
+// lockUnplanned takes the oldest post that waits, nil if none does. Posts of a list are begun one
+// after the other, the next when all shards of the last are made, so that the order of shards is
+// known when they are claimed.
+func lockUnplanned(ctx context.Context, tx pgx.Tx) (*unplannedPost, error) {
+	found, err := collect[unplannedPost](ctx, tx, `
+		SELECT p.id::text, p.list, p.kind, COALESCE(p.accepted, p.arrived) AS accepted FROM post p
+		WHERE p.state = 'accepted' AND p.planned IS NULL
+			AND NOT EXISTS (SELECT FROM fanout f WHERE f.list = p.list AND f.planned IS NULL)
+			AND NOT EXISTS (SELECT FROM post o WHERE o.list = p.list AND o.state = 'accepted' AND o.planned IS NULL
+				AND (o.accepted, o.id) < (p.accepted, p.id))
+		ORDER BY p.accepted, p.id LIMIT 1 FOR UPDATE OF p SKIP LOCKED`)
+	if err != nil {
+		return nil, fmt.Errorf("unplanned posts: %w", err)
+	}
+	if len(found) == 0 {
+		return nil, nil
+	}
+	return &found[0], nil
+}
+
+func markPlanned(ctx context.Context, tx pgx.Tx, post string) error {
+	if _, err := tx.Exec(ctx, `UPDATE post SET planned = now() WHERE id = $1::uuid`, post); err != nil {
+		return fmt.Errorf("post %s planned: %w", post, err)
+	}
+	return nil
+}
+
+// insertPostFanout begins the fan-out of a post to the members of lists. The list counts its
+// fan-outs, for verp every n-th time.
+func insertPostFanout(ctx context.Context, tx pgx.Tx, p *unplannedPost, lists []int64) (int64, error) {
+	var id int64
+	err := tx.QueryRow(ctx, `
+		WITH counted AS (
+			UPDATE list SET posts = posts + 1 WHERE id = @list
+			RETURNING CASE verp WHEN 0 THEN false ELSE posts % verp = 0 END AS verp)
+		INSERT INTO fanout (post, list, verp, ordered, accepted, expires, lists)
+		SELECT @post::uuid, @list, c.verp, true, @accepted, now() + @keep::interval, @lists FROM counted c
+		RETURNING id`, pgx.NamedArgs{
+		"post": p.ID, "list": p.List, "accepted": p.Accepted, "keep": keepTrying, "lists": lists,
+	}).Scan(&id)
+	if err != nil {
+		return 0, fmt.Errorf("fan-out of post %s: %w", p.ID, err)
+	}
+	return id, nil
+}
+
+// insertOwnersFanout makes the fan-out of mail to a list's owners and moderators. It returns how
+// many they are; the site's admins stand in for a list that has none.
+func insertOwnersFanout(ctx context.Context, tx pgx.Tx, p *unplannedPost) (id int64, copies int, err error) {
+	err = tx.QueryRow(ctx, `
+		WITH owners AS (
+			SELECT DISTINCT ON (key) key, address FROM role WHERE list = @list ORDER BY key),
+		admins AS (
+			SELECT a.key, a.address FROM person p JOIN person_address a ON a.person = p.id
+			WHERE p.admin AND NOT EXISTS (SELECT FROM owners)),
+		who AS (SELECT * FROM owners UNION ALL SELECT * FROM admins)
+		INSERT INTO fanout (post, list, verp, ordered, accepted, expires, lists, addresses, planned, copies)
+		SELECT @post::uuid, @list, false, false, @accepted, now() + @keep::interval, ARRAY[@list::bigint],
+			COALESCE((SELECT array_agg(address ORDER BY key) FROM who), '{}'), now(), (SELECT count(*) FROM who)
+		RETURNING id, copies`, pgx.NamedArgs{
+		"post": p.ID, "list": p.List, "accepted": p.Accepted, "keep": keepTrying,
+	}).Scan(&id, &copies)
+	if err != nil {
+		return 0, 0, fmt.Errorf("fan-out of post %s to owners: %w", p.ID, err)
+	}
+	return id, copies, nil
+}
+
+// selectNested finds a list, the lists that it holds as members, and those that they hold, each
+// once, nearest first.
+func selectNested(ctx context.Context, q querier, list int64, accepted time.Time) ([]int64, error) {
+	lists, err := collectIDs(ctx, q, `
+		WITH RECURSIVE reach(list, depth) AS (
+			SELECT $1::bigint, 0
+			UNION
+			SELECT m.nested, r.depth + 1 FROM reach r
+			JOIN member m ON m.list = r.list AND m.nested IS NOT NULL AND m.left_at IS NULL
+				AND m.state = 'active' AND m.mode = 'each' AND m.joined <= $2
+			JOIN list l ON l.id = m.nested AND l.deleted IS NULL
+			WHERE r.depth < 16)
+		SELECT list FROM reach GROUP BY list ORDER BY min(depth), list`, list, accepted)
+	if err != nil {
+		return nil, fmt.Errorf("lists nested in list %d: %w", list, err)
+	}
+	return lists, nil
+}
+
+// planRow is a fan-out that is being planned, and how far it has come.
+type planRow struct {
+	ID         int64
+	List       int64
+	Verp       bool
+	Accepted   time.Time
+	Lists      []int64
+	PlanList   int    `db:"plan_list"` // from 1, into Lists
+	PlanDomain string `db:"plan_domain"`
+	PlanMember int64  `db:"plan_member"`
+	Copies     int64
+	Author     string
+}
+
+// lockPlan takes the fan-out whose last step was longest ago, or, with an id, that one; nil if
+// there is none or another node has it.
+func lockPlan(ctx context.Context, tx pgx.Tx, id int64) (*planRow, error) {
+	found, err := collect[planRow](ctx, tx, `
+		SELECT f.id, f.list, f.verp, f.accepted, f.lists, f.plan_list, f.plan_domain, f.plan_member, f.copies, p.author
+		FROM fanout f JOIN post p ON p.id = f.post
+		WHERE f.planned IS NULL AND f.error = '' AND ($1::bigint = 0 OR f.id = $1)
+		ORDER BY f.stepped LIMIT 1 FOR UPDATE OF f SKIP LOCKED`, id)
+	if err != nil {
+		return nil, fmt.Errorf("unplanned fan-outs: %w", err)
+	}
+	if len(found) == 0 {
+		return nil, nil
+	}
+	return &found[0], nil
+}
+
+// memberPage asks for members to plan.
+type memberPage struct {
+	plan   *planRow
+	author string // key
+	limit  int
+}
+
+// selectRecipients reads the next members of the list the plan is at, by domain: who had joined
+// when the post was accepted, receives, is not the author if the author wants no copy, and is in
+// no nearer list. It calls yield for each, whose domain is only good until it returns.
+func selectRecipients(ctx context.Context, q querier, page memberPage, yield func(id int64, domain []byte)) (int, error) {
+	const one = `
+		SELECT m.id, m.domain FROM member m
+		WHERE m.list = @list AND m.left_at IS NULL AND m.state = 'active' AND m.mode = 'each'
+			AND (m.domain, m.id) > (@domain, @member) AND m.joined <= @accepted AND m.nested IS NULL
+			AND (m.own_posts OR m.key <> @author)`
+	// Who was in a nearer list is left to it, even with delivery stopped there: what somebody said
+	// nearer to the list counts. Asked as of the acceptance, so that no step answers differently.
+	const nested = `
+			AND NOT EXISTS (SELECT FROM member o WHERE o.key = m.key AND o.list = ANY(@nearer)
+				AND o.left_at IS NULL AND o.joined <= @accepted)
+			AND NOT EXISTS (SELECT FROM member o WHERE o.key = m.key AND o.list = ANY(@nearer)
+				AND o.left_at > @accepted AND o.joined <= @accepted)`
+	const order = `
+		ORDER BY m.domain, m.id LIMIT @limit`
+	p := page.plan
+	args := pgx.NamedArgs{
+		"list": p.Lists[p.PlanList-1], "domain": p.PlanDomain, "member": p.PlanMember,
+		"accepted": p.Accepted, "author": page.author, "limit": page.limit,
+	}
+	text := one + order
+	if p.PlanList > 1 {
+		text = one + nested + order
+		args["nearer"] = p.Lists[:p.PlanList-1]
+	}
+	n, err := eachRecipient(ctx, q, text, args, yield)
+	if err != nil {
+		return 0, fmt.Errorf("members of list %d: %w", p.Lists[p.PlanList-1], err)
+	}
+	return n, nil
+}
+
+func eachRecipient(ctx context.Context, q querier, text string, args pgx.NamedArgs, yield func(id int64, domain []byte)) (int, error) {
+	rows, err := q.Query(ctx, text, args)
+	if err != nil {
+		return 0, err
+	}
+	defer rows.Close()
+	n := 0
+	var id int64
+	var domain pgtype.DriverBytes
+	for rows.Next() {
+		if err := rows.Scan(&id, &domain); err != nil {
+			return n, err
+		}
+		yield(id, domain)
+		n++
+	}
+	return n, rows.Err()
+}
+
+// savePlan stores how far a plan has come.
+func savePlan(ctx context.Context, tx pgx.Tx, p *planRow, copies int, complete bool) error {
+	_, err := tx.Exec(ctx, `
+		UPDATE fanout SET plan_list = @list, plan_domain = @domain, plan_member = @member,
+			copies = copies + @copies, stepped = clock_timestamp(), planned = CASE WHEN @complete THEN now() END
+		WHERE id = @id`, pgx.NamedArgs{
+		"id": p.ID, "list": p.PlanList, "domain": p.PlanDomain, "member": p.PlanMember,
+		"copies": copies, "complete": complete,
+	})
+	if err != nil {
+		return fmt.Errorf("plan of fan-out %d: %w", p.ID, err)
+	}
+	return nil
+}
+
+// destinationIDs finds the rows of destinations by name and makes those that are new.
+func destinationIDs(ctx context.Context, q querier, names []string) (map[string]int64, error) {
+	type row struct {
+		ID   int64
+		Name string
+	}
+	if _, err := q.Exec(ctx, `
+		INSERT INTO destination (name) SELECT n FROM unnest($1::text[]) AS n ORDER BY n
+		ON CONFLICT DO NOTHING`, names); err != nil {
+		return nil, fmt.Errorf("destinations: %w", err)
+	}
+	rows, err := collect[row](ctx, q, `SELECT id, name FROM destination WHERE name = ANY($1)`, names)
+	if err != nil {
+		return nil, fmt.Errorf("destinations: %w", err)
+	}
+	ids := make(map[string]int64, len(rows))
+	for _, r := range rows {
+		ids[r.Name] = r.ID
+	}
+	return ids, nil
+}
+
+// newShards is what one step adds to a fan-out.
+type newShards struct {
+	fanout  int64
+	list    *int64 // whose order they keep
+	retry   bool
+	members []int64 // of all shards, one after the other
+	dests   []int64 // by shard
+	sizes   []int32
+}
+
+// insertShards makes shards. Each takes the turn after the one before it in its fan-out at its
+// destination; a fan-out's first there is put level with what is being sent now, so that a list
+// does not wait for all that came before it, and nobody is overtaken for ever.
+func insertShards(ctx context.Context, tx pgx.Tx, n *newShards) ([]int64, error) {
+	if len(n.sizes) == 0 {
+		return nil, nil
+	}
+	turns, err := takeTurns(ctx, tx, n.fanout, n.dests)
+	if err != nil {
+		return nil, err
+	}
+	starts := make([]int32, len(n.sizes))
+	at := int32(1)
+	for i, size := range n.sizes {
+		starts[i] = at
+		at += size
+	}
+	ids, err := collectIDs(ctx, tx, `
+		SELECT nextval(pg_get_serial_sequence('shard', 'id')) FROM generate_series(1, $1::int)`, len(n.sizes))
+	if err != nil {
+		return nil, fmt.Errorf("shard ids: %w", err)
+	}
+	_, err = tx.Exec(ctx, `
+		WITH new AS (
+			SELECT * FROM unnest(@ids::bigint[], @dests::bigint[], @turns::bigint[], @sizes::int[], @starts::int[])
+				AS n(id, dest, turn, size, start)),
+		made AS (
+			INSERT INTO shard (id, fanout, dest, list, turn, size, retry)
+			SELECT id, @fanout, dest, @list, turn, size, @retry FROM new)
+		INSERT INTO shard_members (shard, members)
+		SELECT id, (@members::bigint[])[start : start + size - 1] FROM new`, pgx.NamedArgs{
+		"ids": ids, "dests": n.dests, "turns": turns, "sizes": n.sizes, "starts": starts,
+		"fanout": n.fanout, "list": n.list, "retry": n.retry, "members": n.members,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("shards of fan-out %d: %w", n.fanout, err)
+	}
+	return ids, nil
+}
+
+// takeTurns gives each new shard of a fan-out its turn at its destination.
+func takeTurns(ctx context.Context, tx pgx.Tx, fanout int64, dests []int64) ([]int64, error) {
+	counts := map[int64]int64{}
+	var distinct, wanted []int64
+	for _, d := range dests {
+		if counts[d] == 0 {
+			distinct = append(distinct, d)
+		}
+		counts[d]++
+	}
+	for _, d := range distinct {
+		wanted = append(wanted, counts[d])
+	}
+	type share struct {
+		Dest int64
+		Next int64
+	}
+	shares, err := collect[share](ctx, tx, `
+		INSERT INTO fanout_share AS s (fanout, dest, start, shards)
+		SELECT $1, d.id, GREATEST(d.turn, (
+			SELECT r.turn FROM shard r WHERE r.dest = d.id AND r.state = 'ready' ORDER BY r.turn LIMIT 1)), w.n
+		FROM unnest($2::bigint[], $3::bigint[]) AS w(dest, n) JOIN destination d ON d.id = w.dest
+		ON CONFLICT (fanout, dest) DO UPDATE SET shards = s.shards + excluded.shards
+		RETURNING s.dest, s.start + s.shards AS next`, fanout, distinct, wanted)
+	if err != nil {
+		return nil, fmt.Errorf("turns of fan-out %d: %w", fanout, err)
+	}
+	next := make(map[int64]int64, len(shares))
+	for _, s := range shares {
+		next[s.Dest] = s.Next - counts[s.Dest]
+	}
+	turns := make([]int64, len(dests))
+	for i, d := range dests {
+		turns[i] = next[d]
+		next[d]++
+	}
+	return turns, nil
+}
+
+// planNotices makes a fan-out of one for notices that wait, up to limit, and returns how many. They
+// go level with what is being sent now.
+func planNotices(ctx context.Context, tx pgx.Tx, dest int64, limit int) (int64, error) {
+	var n int64
+	err := tx.QueryRow(ctx, `
+		WITH waiting AS (
+			SELECT id, list, address, made FROM notice WHERE planned IS NULL
+			ORDER BY made, id LIMIT @limit FOR UPDATE SKIP LOCKED),
+		level AS (
+			SELECT GREATEST(d.turn, (SELECT r.turn FROM shard r
+				WHERE r.dest = d.id AND r.state = 'ready' ORDER BY r.turn LIMIT 1)) AS turn
+			FROM destination d WHERE d.id = @dest),
+		f AS (
+			INSERT INTO fanout (notice, list, verp, ordered, accepted, expires, lists, addresses, planned, copies)
+			SELECT id, list, false, false, made, now() + @keep::interval,
+				CASE WHEN list IS NULL THEN '{}' ELSE ARRAY[list] END, ARRAY[address], now(), 1
+			FROM waiting RETURNING id),
+		s AS (
+			INSERT INTO shard (fanout, dest, turn, size) SELECT f.id, @dest, level.turn, 1 FROM f, level RETURNING id),
+		m AS (
+			INSERT INTO shard_members (shard, members) SELECT id, '{-1}' FROM s),
+		marked AS (
+			UPDATE notice n SET planned = now() FROM waiting w WHERE n.id = w.id)
+		SELECT count(*) FROM waiting`, pgx.NamedArgs{"dest": dest, "limit": limit, "keep": keepTrying}).Scan(&n)
+	if err != nil {
+		return 0, fmt.Errorf("notices: %w", err)
+	}
+	return n, nil
+}

@@ -1,0 +1,149 @@
+package fanout
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+)
+
+type progressRow struct {
+	ID        int64
+	Planned   bool
+	Finished  bool
+	Copies    int64
+	Delivered int64
+	Deferred  int64
+	Bounced   int64
+	Dropped   int64
+	Error     string
+}
+
+// selectProgress counts what became of a post's copies; nil if its fan-out is not begun.
+func selectProgress(ctx context.Context, q querier, post uuid.UUID) (*progressRow, error) {
+	found, err := collect[progressRow](ctx, q, `
+		SELECT f.id, f.planned IS NOT NULL AS planned, f.finished IS NOT NULL AS finished, f.copies, f.error,
+			CASE WHEN f.finished IS NULL THEN s.sent ELSE f.delivered END AS delivered,
+			CASE WHEN f.finished IS NULL THEN s.dropped ELSE f.dropped END AS dropped,
+			CASE WHEN f.finished IS NULL THEN d.failed ELSE f.bounced END AS bounced,
+			d.deferred
+		FROM fanout f
+		CROSS JOIN LATERAL (
+			SELECT COALESCE(sum(sent), 0)::bigint AS sent, COALESCE(sum(dropped), 0)::bigint AS dropped
+			FROM shard WHERE fanout = f.id) s
+		CROSS JOIN LATERAL (
+			SELECT count(*) FILTER (WHERE state = 'failed') AS failed, count(*) FILTER (WHERE state = 'deferred') AS deferred
+			FROM delivery WHERE fanout = f.id) d
+		WHERE f.post = $1`, post)
+	if err != nil {
+		return nil, fmt.Errorf("progress of post %s: %w", post, err)
+	}
+	if len(found) == 0 {
+		return nil, nil
+	}
+	return &found[0], nil
+}
+
+// selectReplies groups the refusals of a fan-out, the most frequent first.
+func selectReplies(ctx context.Context, q querier, fanout int64, limit int) ([]Reply, error) {
+	replies, err := collect[Reply](ctx, q, `
+		SELECT host, reply AS text, count(*) AS copies, max(at) AS last FROM delivery
+		WHERE fanout = $1 AND reply <> '' GROUP BY host, reply ORDER BY count(*) DESC, host, reply LIMIT $2`, fanout, limit)
+	if err != nil {
+		return nil, fmt.Errorf("replies to fan-out %d: %w", fanout, err)
+	}
+	return replies, nil
+}
+
+// selectJournals reads the latest pieces of a fan-out's journal.
+func selectJournals(ctx context.Context, q querier, fanout int64, limit int) ([][]byte, error) {
+	rows, err := q.Query(ctx, `SELECT lines FROM journal WHERE fanout = $1 ORDER BY id DESC LIMIT $2`, fanout, limit)
+	if err != nil {
+		return nil, fmt.Errorf("journal of fan-out %d: %w", fanout, err)
+	}
+	pieces, err := pgx.CollectRows(rows, pgx.RowTo[[]byte])
+	if err != nil {
+		return nil, fmt.Errorf("journal of fan-out %d: %w", fanout, err)
+	}
+	return pieces, nil
+}
+
+// placeRow is a piece of the journal that may speak of a member, and where the member stands in its
+// shard.
+type placeRow struct {
+	Place int32
+	Lines []byte
+}
+
+func selectPlaces(ctx context.Context, q querier, post uuid.UUID, key string) ([]placeRow, error) {
+	places, err := collect[placeRow](ctx, q, `
+		SELECT array_position(sm.members, m.id) - 1 AS place, j.lines
+		FROM fanout f JOIN member m ON m.list = ANY(f.lists) AND m.key = $2
+		JOIN shard s ON s.fanout = f.id JOIN shard_members sm ON sm.shard = s.id AND sm.members @> ARRAY[m.id]
+		JOIN journal j ON j.shard = s.id
+		WHERE f.post = $1 ORDER BY j.id`, post, key)
+	if err != nil {
+		return nil, fmt.Errorf("trace of %s in post %s: %w", key, post, err)
+	}
+	return places, nil
+}
+
+func selectStatus(ctx context.Context, q querier) (Status, error) {
+	var s Status
+	var oldest *time.Time
+	err := q.QueryRow(ctx, `
+		SELECT (SELECT count(*) FROM post WHERE state = 'accepted' AND planned IS NULL)
+				+ (SELECT count(*) FROM notice WHERE planned IS NULL),
+			(SELECT COALESCE(sum(size - done), 0) FROM shard WHERE state IN ('ready', 'claimed') AND NOT retry),
+			(SELECT count(*) FROM delivery WHERE state = 'deferred'),
+			(SELECT count(*) FROM fanout WHERE error <> '')
+				+ (SELECT count(*) FROM shard s JOIN fanout f ON f.id = s.fanout WHERE s.state = 'aside' AND f.error = ''),
+			LEAST((SELECT min(accepted) FROM fanout WHERE finished IS NULL),
+				(SELECT min(accepted) FROM post WHERE state = 'accepted' AND planned IS NULL),
+				(SELECT min(made) FROM notice WHERE planned IS NULL))`).
+		Scan(&s.Unplanned, &s.Waiting, &s.Deferred, &s.Aside, &oldest)
+	if err != nil {
+		return Status{}, fmt.Errorf("status of the queue: %w", err)
+	}
+	if oldest != nil {
+		s.Oldest = *oldest
+	}
+	return s, nil
+}
+
+// selectNodes lists the living nodes and those that died in the last hour.
+func selectNodes(ctx context.Context, q querier) ([]Node, error) {
+	nodes, err := collect[Node](ctx, q, `
+		SELECT id, host, started AS since, seen, dead IS NULL AS alive FROM node
+		WHERE dead IS NULL OR dead > now() - interval '1 hour' ORDER BY id`)
+	if err != nil {
+		return nil, fmt.Errorf("nodes: %w", err)
+	}
+	return nodes, nil
+}
+
+func selectDestinations(ctx context.Context, q querier, limit int) ([]Destination, error) {
+	found, err := collect[Destination](ctx, q, `
+		WITH s AS (
+			SELECT dest, sum(size - done) AS waiting FROM shard
+			WHERE state IN ('ready', 'claimed') AND NOT retry GROUP BY dest),
+		d AS (
+			SELECT dest, count(*) AS deferred FROM delivery WHERE state = 'deferred' GROUP BY dest)
+		SELECT x.name, COALESCE(s.waiting, 0)::bigint AS waiting, COALESCE(d.deferred, 0) AS deferred,
+			COALESCE(CASE WHEN x.blocked > now() THEN x.blocked END, 'epoch'::timestamptz) AS blocked,
+			CASE WHEN x.blocked > now() THEN x.reply ELSE '' END AS reply
+		FROM destination x LEFT JOIN s ON s.dest = x.id LEFT JOIN d ON d.dest = x.id
+		WHERE s.dest IS NOT NULL OR d.dest IS NOT NULL OR x.blocked > now()
+		ORDER BY waiting DESC, deferred DESC, x.id LIMIT $1`, limit)
+	if err != nil {
+		return nil, fmt.Errorf("destinations: %w", err)
+	}
+	for i := range found {
+		if found[i].Blocked.Unix() == 0 {
+			found[i].Blocked = time.Time{}
+		}
+	}
+	return found, nil
+}

@@ -1,0 +1,139 @@
+package fanout
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// dueCopy is a deferred copy whose time has come.
+type dueCopy struct {
+	Fanout int64
+	Member int64
+	Dest   int64
+}
+
+// lockDue takes deferred copies that are due, ordered by fan-out and destination.
+func lockDue(ctx context.Context, tx pgx.Tx, limit int) ([]dueCopy, error) {
+	due, err := collect[dueCopy](ctx, tx, `
+		SELECT fanout, member, dest FROM (
+			SELECT d.fanout, d.member, d.dest FROM delivery d
+			WHERE d.state = 'deferred' AND d.shard IS NULL AND d.due <= now()
+				AND EXISTS (SELECT FROM fanout f WHERE f.id = d.fanout AND f.error = '')
+			ORDER BY d.due LIMIT $1 FOR UPDATE OF d SKIP LOCKED) AS locked
+		ORDER BY fanout, dest, member`, limit)
+	if err != nil {
+		return nil, fmt.Errorf("due copies: %w", err)
+	}
+	return due, nil
+}
+
+// markCarried notes in the deliveries which shard carries each next attempt.
+func markCarried(ctx context.Context, tx pgx.Tx, n *newShards, ids []int64) error {
+	carriers := make([]int64, 0, len(n.members))
+	for i, size := range n.sizes {
+		for range size {
+			carriers = append(carriers, ids[i])
+		}
+	}
+	_, err := tx.Exec(ctx, `
+		UPDATE delivery d SET shard = c.shard
+		FROM unnest($2::bigint[], $3::bigint[]) AS c(member, shard)
+		WHERE d.fanout = $1 AND d.member = c.member`, n.fanout, n.members, carriers)
+	if err != nil {
+		return fmt.Errorf("carriers of fan-out %d: %w", n.fanout, err)
+	}
+	return nil
+}
+
+// expireDeliveries bounces deferred copies whose fan-out has no time left.
+func expireDeliveries(ctx context.Context, q querier) (int64, error) {
+	tag, err := q.Exec(ctx, `
+		WITH late AS MATERIALIZED (
+			SELECT d.fanout, d.member FROM delivery d JOIN fanout f ON f.id = d.fanout
+			WHERE d.state = 'deferred' AND d.shard IS NULL AND d.due <= now() AND f.expires <= now()
+			ORDER BY d.fanout, d.member LIMIT 1000 FOR UPDATE OF d SKIP LOCKED),
+		failed AS (
+			UPDATE delivery d SET state = 'failed', at = now() FROM late
+			WHERE d.fanout = late.fanout AND d.member = late.member
+			RETURNING d.member, d.status, d.reply)
+		INSERT INTO bounce (list, member, source, hard, status, text)
+		SELECT m.list, m.id, 'expired', false, failed.status, failed.reply
+		FROM failed JOIN member m ON m.id = failed.member`)
+	if err != nil {
+		return 0, fmt.Errorf("late copies: %w", err)
+	}
+	return tag.RowsAffected(), nil
+}
+
+// expireShards bounces who is left to do in shards that nobody could send for as long as their
+// fan-out had time: their destination was down.
+func expireShards(ctx context.Context, q querier) (int64, error) {
+	var n int64
+	err := q.QueryRow(ctx, `
+		WITH late AS MATERIALIZED (
+			SELECT s.id, s.fanout, s.dest, s.done FROM shard s JOIN fanout f ON f.id = s.fanout
+			WHERE s.state = 'ready' AND f.finished IS NULL AND f.expires <= now()
+			ORDER BY s.id LIMIT 20 FOR UPDATE OF s SKIP LOCKED),
+		who AS (
+			SELECT l.fanout, l.dest, u.member, x.reply FROM late l
+			JOIN shard_members sm ON sm.shard = l.id JOIN destination x ON x.id = l.dest
+			CROSS JOIN LATERAL unnest(sm.members[l.done + 1 :]) AS u(member)),
+		failed AS (
+			INSERT INTO delivery AS d (fanout, member, dest, state, attempts, due, status, reply)
+			SELECT fanout, member, dest, 'failed', 0, now(), '4.4.1', reply FROM who
+			ON CONFLICT (fanout, member) DO UPDATE SET state = 'failed', shard = NULL, at = now()
+			RETURNING member, status, reply),
+		bounced AS (
+			INSERT INTO bounce (list, member, source, hard, status, text)
+			SELECT m.list, m.id, 'expired', false, failed.status, failed.reply
+			FROM failed JOIN member m ON m.id = failed.member WHERE m.left_at IS NULL),
+		closed AS (
+			UPDATE shard s SET state = 'done', done = s.size, epoch = s.epoch + 1 FROM late WHERE s.id = late.id)
+		SELECT count(*) FROM late`).Scan(&n)
+	if err != nil {
+		return 0, fmt.Errorf("late shards: %w", err)
+	}
+	return n, nil
+}
+
+// finishFanouts closes the books on fan-outs of which nothing is left to do.
+func finishFanouts(ctx context.Context, q querier) error {
+	_, err := q.Exec(ctx, `
+		WITH through AS (
+			SELECT f.id FROM fanout f
+			WHERE f.finished IS NULL AND f.planned IS NOT NULL AND f.error = ''
+				AND NOT EXISTS (SELECT FROM shard s WHERE s.fanout = f.id AND s.state <> 'done')
+				AND NOT EXISTS (SELECT FROM delivery d WHERE d.fanout = f.id AND d.state = 'deferred')
+			ORDER BY f.id LIMIT 500 FOR UPDATE SKIP LOCKED)
+		UPDATE fanout f SET finished = now(),
+			delivered = (SELECT COALESCE(sum(sent), 0) FROM shard s WHERE s.fanout = f.id),
+			dropped = (SELECT COALESCE(sum(s.dropped), 0) FROM shard s WHERE s.fanout = f.id),
+			bounced = (SELECT count(*) FROM delivery d WHERE d.fanout = f.id AND d.state = 'failed')
+		FROM through WHERE f.id = through.id`)
+	if err != nil {
+		return fmt.Errorf("finished fan-outs: %w", err)
+	}
+	return nil
+}
+
+// pruneFanouts deletes the shards, deliveries and journals of fan-outs that were finished before a
+// moment, and node rows that died before it. The counts stay.
+func pruneFanouts(ctx context.Context, q querier, before time.Time) (int64, error) {
+	tag, err := q.Exec(ctx, `
+		WITH old AS (
+			SELECT f.id FROM fanout f WHERE f.finished < $1
+				AND EXISTS (SELECT FROM shard s WHERE s.fanout = f.id)
+			ORDER BY f.finished LIMIT 100),
+		d AS (DELETE FROM delivery USING old WHERE delivery.fanout = old.id),
+		h AS (DELETE FROM fanout_share USING old WHERE fanout_share.fanout = old.id),
+		n AS (DELETE FROM node WHERE dead < $1
+			AND NOT EXISTS (SELECT FROM shard s WHERE s.node = node.id AND s.state = 'claimed'))
+		DELETE FROM shard USING old WHERE shard.fanout = old.id`, before)
+	if err != nil {
+		return 0, fmt.Errorf("old fan-outs: %w", err)
+	}
+	return tag.RowsAffected(), nil
+}

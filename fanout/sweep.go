@@ -1,0 +1,127 @@
+package fanout
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// sweeper does what is due: it frees the shards of dead nodes, queues deferred copies again,
+// bounces what has waited too long, and closes the books on fan-outs that are through. Every node
+// sweeps; rows another one has locked are left to it.
+type sweeper struct {
+	pool *pgxpool.Pool
+	log  *slog.Logger
+	made func() // told when shards became ready
+}
+
+// run sweeps every so often, and when it is woken because a node was found dead.
+func (s *sweeper) run(ctx context.Context, wake <-chan struct{}, every time.Duration) {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		s.sweep(ctx)
+		select {
+		case <-ctx.Done():
+			return
+		case <-wake:
+		case <-tick.C:
+		}
+	}
+}
+
+func (s *sweeper) sweep(ctx context.Context) {
+	for _, part := range []struct {
+		what string
+		do   func(context.Context) (bool, error)
+	}{
+		{"freeing shards of dead nodes", s.free},
+		{"bouncing copies that waited too long", s.expire},
+		{"queueing deferred copies", s.queueDue},
+		{"closing fan-outs", s.finish},
+	} {
+		ready, err := part.do(ctx)
+		if err != nil && ctx.Err() == nil {
+			s.log.Error(part.what, "error", err)
+		}
+		if ready {
+			s.made()
+		}
+	}
+}
+
+func (s *sweeper) free(ctx context.Context) (bool, error) {
+	n, err := freeShards(ctx, s.pool)
+	if n > 0 {
+		s.log.Warn("shards of dead nodes are free again", "shards", n)
+	}
+	return n > 0, err
+}
+
+func (s *sweeper) expire(ctx context.Context) (bool, error) {
+	for {
+		n, err := expireDeliveries(ctx, s.pool)
+		if err != nil {
+			return false, err
+		}
+		m, err := expireShards(ctx, s.pool)
+		if err != nil || n+m == 0 {
+			return false, err
+		}
+	}
+}
+
+// dueStep is how many deferred copies are queued in one transaction.
+const dueStep = 4000
+
+// queueDue moves deferred copies that are due into new shards, those of one fan-out and
+// destination together.
+func (s *sweeper) queueDue(ctx context.Context) (ready bool, err error) {
+	for {
+		var n int
+		err := inTx(ctx, s.pool, func(tx pgx.Tx) error {
+			due, err := lockDue(ctx, tx, dueStep)
+			if err != nil {
+				return err
+			}
+			n = len(due)
+			return carryDue(ctx, tx, due)
+		})
+		if err != nil || n == 0 {
+			return ready, err
+		}
+		ready = true
+	}
+}
+
+// carryDue makes shards of due copies, which come ordered by fan-out and destination.
+func carryDue(ctx context.Context, tx pgx.Tx, due []dueCopy) error {
+	for len(due) > 0 {
+		n := 1
+		for n < len(due) && due[n].Fanout == due[0].Fanout && due[n].Dest == due[0].Dest {
+			n++
+		}
+		shards := newShards{fanout: due[0].Fanout, retry: true}
+		members := make([]int64, n)
+		for i := range members {
+			members[i] = due[i].Member
+		}
+		shards.cut(due[0].Dest, members, false)
+		ids, err := insertShards(ctx, tx, &shards)
+		if err != nil {
+			return err
+		}
+		if err := markCarried(ctx, tx, &shards, ids); err != nil {
+			return err
+		}
+		due = due[n:]
+	}
+	return nil
+}
+
+func (s *sweeper) finish(ctx context.Context) (bool, error) {
+	return false, finishFanouts(ctx, s.pool)
+}

@@ -1,0 +1,286 @@
+package fanout
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"muster/smtp/smtpclient"
+)
+
+// traffic is all that a node sends while it has one node row: its lanes, their workers, and the
+// runs they hold.
+type traffic struct {
+	pool        *pgxpool.Pool
+	node        int64
+	log         *slog.Logger
+	pace        pace
+	router      *router
+	options     smtpclient.Options
+	connections int // to a destination, of all nodes together
+	living      *atomic.Int64
+	library     *library
+	packer      *packer
+	committer   *committer
+	lease       *lease
+
+	soft context.Context // ends when nothing new is to be begun
+	hard context.Context // ends when nothing may be sent any more
+
+	wake    chan struct{} // the dispatcher has room or work
+	loading chan struct{} // a slot for each shard being read
+	wg      sync.WaitGroup
+
+	mu    sync.Mutex
+	lanes map[string]*lane
+	held  map[int64]struct{} // shards that some run here stands for
+}
+
+// maxLoading is how many shards are read from the database at a time.
+const maxLoading = 3
+
+// share is how many connections to one destination fall to this node.
+func (t *traffic) share() int {
+	return max(t.connections/int(max(t.living.Load(), 1)), 1)
+}
+
+// hungry wakes the dispatcher.
+func (t *traffic) hungry() {
+	select {
+	case t.wake <- struct{}{}:
+	default:
+	}
+}
+
+// start runs a worker for a lane.
+func (t *traffic) start(l *lane) {
+	t.wg.Go(func() { newWorker(t, l).work() })
+}
+
+// lane finds the lane of a destination, dest being its row if it has one.
+func (t *traffic) lane(name string, dest int64) *lane {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	l := t.lanes[name]
+	if l == nil {
+		l = &lane{
+			traffic: t, name: name, mixed: name == destMixed,
+			queue: make(chan *run, laneQueue), window: min(startWindow, t.connections),
+			freed: make(chan struct{}),
+		}
+		if len(name) > len(destDomain("")) && name[:len(destDomain(""))] == destDomain("") {
+			l.domain = name[len(destDomain("")):]
+		}
+		t.lanes[name] = l
+	}
+	if dest != 0 {
+		l.dest = dest
+	}
+	l.touched = time.Now()
+	return l
+}
+
+// laneAge is how long a lane without work is remembered.
+const laneAge = 15 * time.Minute
+
+// forget drops lanes that nothing has gone through for long.
+func (t *traffic) forget() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for name, l := range t.lanes {
+		l.mu.Lock()
+		if l.open == 0 && l.workers == 0 && l.claimed == 0 && !l.blockedLocked() && time.Since(l.touched) > laneAge {
+			delete(t.lanes, name)
+		}
+		l.mu.Unlock()
+	}
+}
+
+// saveBlock tells the other nodes of a destination's trouble, or of its end.
+func (t *traffic) saveBlock(l *lane, failures int, wait time.Duration, reason string) {
+	if l.dest == 0 {
+		return
+	}
+	if err := saveBlock(t.hard, t.pool, l.dest, failures, wait, clean(reason)); err != nil && t.hard.Err() == nil {
+		t.log.Warn("state of a destination not saved", "destination", l.name, "error", err)
+	}
+}
+
+// dispatch claims shards for lanes with room, until soft ends.
+func (t *traffic) dispatch() {
+	poll := time.NewTicker(t.pace.poll)
+	defer poll.Stop()
+	sweep := time.NewTicker(t.pace.sweep)
+	defer sweep.Stop()
+	for t.soft.Err() == nil {
+		if err := t.claimAll(); err != nil && t.soft.Err() == nil {
+			t.log.Error("claiming shards", "error", err)
+		}
+		select {
+		case <-t.soft.Done():
+		case <-t.wake:
+		case <-poll.C:
+		case <-sweep.C:
+			t.forget()
+			if err := t.freeOrphans(); err != nil && t.soft.Err() == nil {
+				t.log.Error("freeing shards", "error", err)
+			}
+		}
+	}
+}
+
+// readyPage is how many destinations are looked at in one query.
+const readyPage = 500
+
+// claimAll claims what there is room for, destination by destination.
+func (t *traffic) claimAll() error {
+	for after := int64(0); ; {
+		ready, err := selectReady(t.soft, t.pool, after, readyPage)
+		if err != nil {
+			return err
+		}
+		for _, d := range ready {
+			if err := t.claim(t.lane(d.Name, d.ID), d); err != nil {
+				return err
+			}
+			after = d.ID
+		}
+		if len(ready) < readyPage {
+			return nil
+		}
+	}
+}
+
+// claim takes as many shards for a lane as it has room for, and reads them.
+func (t *traffic) claim(l *lane, d readyDest) error {
+	n := l.room()
+	if n == 0 {
+		return nil
+	}
+	claims, err := claimShards(t.soft, t.pool, t.node, d.ID, n)
+	if err != nil {
+		return err
+	}
+	l.inherit(d.Failures)
+	l.reserve(len(claims))
+	t.mu.Lock()
+	for _, c := range claims {
+		t.held[c.ID] = struct{}{}
+	}
+	t.mu.Unlock()
+	for _, c := range claims {
+		t.wg.Go(func() { t.load(l, c) })
+	}
+	return nil
+}
+
+// load reads what a claimed shard needs and queues it at its lane.
+func (t *traffic) load(l *lane, c claim) {
+	t.loading <- struct{}{}
+	defer func() { <-t.loading }()
+	who, err := selectClaimed(t.hard, t.pool, &c)
+	if err != nil {
+		t.unloaded(newRun(c, &recipients{}, nil, l), shardReady, err)
+		return
+	}
+	m, err := t.library.borrow(t.hard, c.Fanout)
+	r := newRun(c, who, m, l)
+	switch {
+	case isPoison(err):
+		t.setAside(r, err)
+	case err != nil:
+		t.unloaded(r, shardReady, err)
+	default:
+		l.offer(r)
+	}
+}
+
+// setAside takes a fan-out out of the queue whose message cannot be made.
+func (t *traffic) setAside(r *run, reason error) {
+	t.log.Error("message cannot be composed, its fan-out is set aside", "fanout", r.Fanout, "error", reason)
+	if err := setAsideFanout(t.hard, t.pool, r.Fanout, clean(reason.Error())); err != nil {
+		t.unloaded(r, shardReady, err)
+		return
+	}
+	t.unloaded(r, shardAside, nil)
+}
+
+func (t *traffic) unloaded(r *run, state string, err error) {
+	if err != nil && t.hard.Err() == nil {
+		t.log.Error("shard not read", "shard", r.ID, "error", err)
+	}
+	t.leave(r, state)
+}
+
+// release gives a run's shard back to the queue.
+func (t *traffic) release(r *run) { t.leave(r, shardReady) }
+
+// leave saves a run's last outcome and lets go of it, without waiting.
+func (t *traffic) leave(r *run, state string) {
+	r.outcome.state = state
+	r.outcome.journal = r.journal.take(t.packer)
+	t.committer.save(&r.outcome)
+	t.wg.Go(func() {
+		<-r.outcome.result // whatever it is: a shard that is still ours is freed by freeOrphans
+		t.dismiss(r)
+	})
+}
+
+// dismiss forgets a run whose last outcome has been answered.
+func (t *traffic) dismiss(r *run) {
+	t.mu.Lock()
+	before := r.gone
+	r.gone = true
+	delete(t.held, r.ID)
+	t.mu.Unlock()
+	if before {
+		return
+	}
+	if r.message != nil {
+		t.library.giveBack(r.Fanout)
+	}
+	r.lane.returned()
+}
+
+// freeOrphans gives back what the database thinks is ours and no run stands for: a claim whose
+// answer was lost, a worker that died. Only the dispatcher claims, and it is here now.
+func (t *traffic) freeOrphans() error {
+	shards, err := selectHeld(t.soft, t.pool, t.node)
+	if err != nil {
+		return err
+	}
+	var orphans []int64
+	t.mu.Lock()
+	for _, id := range shards {
+		if _, ok := t.held[id]; !ok {
+			orphans = append(orphans, id)
+		}
+	}
+	t.mu.Unlock()
+	if len(orphans) == 0 {
+		return nil
+	}
+	t.log.Warn("shards that nobody works on are free again", "shards", len(orphans))
+	return freeOwn(t.soft, t.pool, t.node, orphans)
+}
+
+// drain gives back what waits at the lanes and closes their idle connections. It is called when
+// soft has ended and the dispatcher with it.
+func (t *traffic) drain() {
+	t.mu.Lock()
+	lanes := make([]*lane, 0, len(t.lanes))
+	for _, l := range t.lanes {
+		lanes = append(lanes, l)
+	}
+	t.mu.Unlock()
+	for _, l := range lanes {
+		for r := l.poll(); r != nil; r = l.poll() {
+			t.release(r)
+		}
+		l.closeIdle()
+	}
+}
