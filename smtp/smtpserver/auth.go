@@ -134,11 +134,9 @@ func (s *session) challenge(text string) (string, *smtp.Reply, error) {
 	return string(line), nil, nil
 }
 
-// authenticate asks the backend. The wait that earlier failures have earned comes before the answer
-// is known, so that it tells nothing.
+// authenticate asks the backend.
 func (s *session) authenticate(ctx context.Context, c credentials) *smtp.Reply {
-	failures := max(s.authFailures, s.peer.authFailures()) - s.limits.AuthDelay + 1
-	s.delay(min(time.Duration(failures)*authDelay, maxAuthDelay))
+	s.delay(s.authWait())
 	err := s.backend.(Authenticator).Authenticate(ctx, c.user, c.password)
 	if err == nil {
 		s.client.User = c.user
@@ -154,6 +152,17 @@ func (s *session) authenticate(ctx context.Context, c credentials) *smtp.Reply {
 		return s.goodbyeFor(smtp.Enhanced{4, 7, 0}, "Too many wrong passwords")
 	}
 	return wrongAuth()
+}
+
+// authWait is the wait that earlier failures have earned. It comes before the answer is known, so
+// that it tells nothing. What others did from the same address counts too, but not where it is a
+// trusted one: a relay or a webmail speaks for many people.
+func (s *session) authWait() time.Duration {
+	failures := s.authFailures
+	if !s.client.Trusted {
+		failures = max(failures, s.peer.authFailures())
+	}
+	return min(time.Duration(failures-s.limits.AuthDelay+1)*authDelay, maxAuthDelay)
 }
 
 // wrongAuth is one text for every reason: which part was wrong is nobody's business.

@@ -10,7 +10,7 @@ type Client struct {
 	ID       string         // of the session, for logs
 	Addr     netip.AddrPort // invalid for a unix socket
 	Local    net.Addr       // where it connected to
-	Hello    string         // the name given with HELO, EHLO or LHLO; "" before
+	Hello    string         // the name given with HELO, EHLO or LHLO, any printable ASCII; "" before
 	Extended bool           // it said EHLO or LHLO
 	TLS      bool
 	Trusted  bool // on a trusted network, or on a unix socket

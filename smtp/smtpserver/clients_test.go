@@ -11,15 +11,21 @@ func TestClientsByNetwork(t *testing.T) {
 	t.Parallel()
 	var c clients
 	c.init()
-	of := func(s string) *peer { return c.get(netip.MustParseAddr(s)) }
-	if of("192.0.2.1") != of("192.0.2.1") || of("192.0.2.1") == of("192.0.2.2") {
-		t.Error("an IPv4 address is a client")
-	}
-	if of("2001:db8::1") != of("2001:db8::ffff:0:1") || of("2001:db8::1") == of("2001:db8:0:1::1") {
-		t.Error("an IPv6 /64 is a client")
-	}
-	if c.get(netip.Addr{}) != c.get(netip.Addr{}) {
-		t.Error("those without an address are a client")
+	for _, tt := range []struct {
+		a, b string
+		same bool
+	}{
+		{"192.0.2.1", "192.0.2.1", true},
+		{"192.0.2.1", "192.0.2.2", false},
+		{"2001:db8::1", "2001:db8::ffff:0:1", true},
+		{"2001:db8::1", "2001:db8:0:1::1", false},
+		{"", "", true}, // on a unix socket
+	} {
+		a, _ := netip.ParseAddr(tt.a)
+		b, _ := netip.ParseAddr(tt.b)
+		if same := c.get(a) == c.get(b); same != tt.same {
+			t.Errorf("%q and %q are the same client: %v", tt.a, tt.b, same)
+		}
 	}
 }
 

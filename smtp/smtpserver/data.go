@@ -83,12 +83,19 @@ func delivered() *smtp.Reply {
 	return smtp.NewReply(smtp.CodeOK, smtp.StatusOK, "Message accepted")
 }
 
-// decided notes what became of a message.
-func (s *session) decided(ctx context.Context, reply *smtp.Reply) {
-	if reply.Positive() {
-		s.idle = 0
+// decided notes what became of a message: under LMTP for each recipient.
+func (s *session) decided(ctx context.Context, replies ...*smtp.Reply) {
+	for _, reply := range replies {
+		if reply.Positive() {
+			s.idle = 0
+		}
 	}
-	if s.log.Enabled(ctx, slog.LevelInfo) {
-		s.log.Info("message", "from", s.tx.from.Wire(), "recipients", s.tx.recipients, "size", s.intake.size, "reply", reply.Error())
+	if !s.log.Enabled(ctx, slog.LevelInfo) {
+		return
 	}
+	texts := make([]string, 0, len(replies))
+	for _, reply := range replies {
+		texts = append(texts, reply.Error())
+	}
+	s.log.Info("message", "from", s.tx.from.Wire(), "recipients", s.tx.recipients, "size", s.intake.size, "reply", texts)
 }

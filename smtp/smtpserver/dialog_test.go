@@ -104,7 +104,7 @@ func (d *dialog) step(t *testing.T, server *smtpserver.Server, kind, arg string)
 	case "S~", "S!":
 		return d.inReply(arg, kind == "S~")
 	case "T:":
-		d.connect(t, tls.Client(d.conn, clientTLS))
+		d.connect(t, tls.Client(d.conn, clientTLS()))
 		return d.conn.(*tls.Conn).Handshake()
 	case "E:":
 		line, err := d.in.ReadString('\n')

@@ -15,6 +15,7 @@
 //   - RFC 3207, STARTTLS; RFC 8314 where the listener itself speaks TLS
 //   - RFC 4954, AUTH: PLAIN (RFC 4616) and LOGIN
 //   - RFC 9422, LIMITS: RCPTMAX
+//   - RFC 5322, of which it knows where a header ends and which fields are Received
 //
 // # How a session runs
 //

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"io"
 	"net"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -20,6 +22,13 @@ var replyLine = regexp.MustCompile(`^[2-5][0-9][0-9][ -][^\x00-\x1f\x7f]*\r\n$`)
 func FuzzSession(f *testing.F) {
 	f.Add([]byte("EHLO x\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<one@lists.example>\r\nDATA\r\nA: b\r\n\r\n.\r\nQUIT\r\n"))
 	f.Add([]byte("HELO x\r\nEXPN c-help\r\nVRFY postmaster SMTPUTF8\r\nBDAT 3 LAST\r\nabcRSET\r\n"))
+	files, err := filepath.Glob("testdata/dialogs/*.txt")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, file := range files {
+		f.Add(clientSide(f, file))
+	}
 	server, _ := newServer()
 	server.AllowPlainAuth = true
 	server.TLS = serverTLS(f)
@@ -44,6 +53,27 @@ func FuzzSession(f *testing.F) {
 			t.Fatalf("the next client heard %q", last)
 		}
 	})
+}
+
+// clientSide is what the client says in a dialog.
+func clientSide(f *testing.F, file string) []byte {
+	script, err := os.ReadFile(file)
+	if err != nil {
+		f.Fatal(err)
+	}
+	var said dialog
+	for line := range strings.Lines(string(script)) {
+		line = strings.TrimSuffix(line, "\n")
+		if text, ok := strings.CutPrefix(line, "C: "); ok {
+			said.out.WriteString(text + "\r\n")
+		}
+		if raw, ok := strings.CutPrefix(line, "R: "); ok {
+			if err := said.raw(raw); err != nil {
+				f.Fatal(err)
+			}
+		}
+	}
+	return []byte(said.out.String())
 }
 
 // exchange sends input, ends its side, and returns the lines that came back up to a handshake.

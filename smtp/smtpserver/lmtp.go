@@ -11,9 +11,7 @@ import (
 // their order (RFC 2033 §4.2). The last is returned, the others go ahead of it.
 func (s *session) deliverLMTP(ctx context.Context, m *Message, refusal *smtp.Reply) (*smtp.Reply, error) {
 	replies := s.askLMTP(ctx, m, refusal)
-	for _, reply := range replies {
-		s.decided(ctx, reply)
-	}
+	s.decided(ctx, replies...)
 	last := len(replies) - 1
 	for _, reply := range replies[:last] {
 		if err := s.write(reply); err != nil {

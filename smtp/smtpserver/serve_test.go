@@ -116,7 +116,7 @@ func TestTLSListener(t *testing.T) {
 	server.TLS = config
 	serve(t, server, tls.NewListener(l, config))
 	newTalk(t, dial(t, l.Addr().String())).say("EHLO not.tls.example\r\n")
-	c := newTalk(t, tls.Client(dial(t, l.Addr().String()), clientTLS))
+	c := newTalk(t, tls.Client(dial(t, l.Addr().String()), clientTLS()))
 	c.say("")
 	c.hear("220")
 	c.ask("STARTTLS", "503")

@@ -28,7 +28,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func anybody(netip.Addr) bool { return true }
 
 // clientTLS trusts whatever it meets: the certificates of these tests live for one test.
-var clientTLS = &tls.Config{InsecureSkipVerify: true}
+func clientTLS() *tls.Config { return &tls.Config{InsecureSkipVerify: true} }
 
 // listen starts the server on loopback for the length of the test and connects to it.
 func listen(t testing.TB, server *smtpserver.Server) net.Conn {

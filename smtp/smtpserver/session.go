@@ -48,6 +48,7 @@ type transaction struct {
 	refused    bool // MAIL was refused: what was pipelined behind it is no protocol error
 	recipients int  // accepted
 	rejected   int  // refused
+	excused    int  // commands out of order because of that
 	chunks     bool // BDAT has begun
 }
 
@@ -199,7 +200,7 @@ func (s *session) isIdle() bool {
 func (s *session) count(r *smtp.Reply) *smtp.Reply {
 	switch r.Code {
 	case smtp.CodeSequence:
-		if s.tx.refused || s.tx.rejected > 0 {
+		if s.isExcused() {
 			return r
 		}
 	case smtp.CodeUnknown, smtp.CodeSyntax, smtp.CodeNotImplemented, smtp.CodeParamUnknown, smtp.CodeNoParam:
@@ -212,9 +213,15 @@ func (s *session) count(r *smtp.Reply) *smtp.Reply {
 	return s.goodbyeFor(smtp.Enhanced{4, 7, 0}, "Too many errors")
 }
 
+// isExcused says whether a command out of order may follow from a refusal: the client pipelined it
+// before it could know. It can have pipelined no more than a transaction holds.
+func (s *session) isExcused() bool {
+	s.tx.excused++
+	return (s.tx.refused || s.tx.rejected > 0) && s.tx.excused <= s.limits.Recipients+1
+}
+
 // part ends the conversation, with a word where the client can still hear one.
 func (s *session) part(err error) {
-	var netErr net.Error
 	switch {
 	case errors.Is(err, errQuit), errors.Is(err, errCut):
 		s.wire.close(false)
@@ -224,7 +231,7 @@ func (s *session) part(err error) {
 		s.lastWord(smtp.Enhanced{4, 3, 2}, "Shutting down")
 	case errors.Is(err, errEndless):
 		s.lastWord(smtp.Enhanced{4, 7, 0}, "That line has no end")
-	case errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &netErr) && netErr.Timeout():
+	case errors.Is(err, os.ErrDeadlineExceeded):
 		s.log.Info("session timed out", "hello", s.client.Hello)
 		s.lastWord(smtp.Enhanced{4, 4, 2}, "Too slow")
 	default:

@@ -2,6 +2,7 @@ package smtpserver
 
 import (
 	"context"
+	"strings"
 	"unicode/utf8"
 
 	"muster/smtp"
@@ -24,7 +25,7 @@ func (s *session) vrfy(ctx context.Context, arg string) (*smtp.Reply, error) {
 // question reads the argument of VRFY or EXPN and sees to it that nobody asks too often.
 func (s *session) question(verb, arg string) (who string, takesUTF8 bool, refusal *smtp.Reply) {
 	who, takesUTF8 = cutUTF8(arg)
-	who = unbracket(who)
+	who = unquote(who)
 	switch {
 	case who == "":
 		return "", false, syntax(verb + " name")
@@ -36,10 +37,15 @@ func (s *session) question(verb, arg string) (who string, takesUTF8 bool, refusa
 	return who, takesUTF8, nil
 }
 
-// unbracket takes off the angle brackets that people put around an address here too.
-func unbracket(who string) string {
-	if n := len(who); n >= 2 && who[0] == '<' && who[n-1] == '>' {
+// unquote takes off what may stand around a name: the quotes of a quoted-string (RFC 5321
+// §4.1.1.6), or the angle brackets that people put around an address here too.
+func unquote(who string) string {
+	n := len(who)
+	switch {
+	case n >= 2 && who[0] == '<' && who[n-1] == '>':
 		return who[1 : n-1]
+	case n >= 2 && who[0] == '"' && who[n-1] == '"':
+		return strings.NewReplacer(`\\`, `\`, `\`, "").Replace(who[1 : n-1])
 	}
 	return who
 }
