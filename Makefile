@@ -62,6 +62,11 @@ fuzz:
 		done; \
 	done
 
+# What Muster does against what other programs do, in one run: see bench/README.md.
+bench: build
+	@$(NEED) postgresql postfix
+	$(GO) run ./bench
+
 # Go's own benchmarks, compared with those of the time before.
 bench-go:
 	@$(NEED) postgresql

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// serveAll starts the whole of Muster, unless an earlier row has.
+func (b *bench) serveAll(ctx context.Context) error {
+	if b.muster.process != nil {
+		return nil
+	}
+	return b.muster.serve(ctx, "smtp,fanout,clock,admin")
+}
+
+// measureFanout posts to a list, against smtp-source feeding the same sink in the same shape.
+func (b *bench) measureFanout(ctx context.Context) ([]row, error) {
+	if err := b.serveAll(ctx); err != nil {
+		return nil, err
+	}
+	batches, err := b.measureShape(ctx, shape{"bench1", "false", 100, aimBatches})
+	if err != nil {
+		return nil, err
+	}
+	single, err := b.measureShape(ctx, shape{"bench2", "true", 1, aimSingle})
+	return append(batches, single...), err
+}
+
+// shape is how the copies of a post go out.
+type shape struct {
+	list           string
+	verp           string
+	perTransaction int
+	aim            float64
+}
+
+func (b *bench) measureShape(ctx context.Context, s shape) ([]row, error) {
+	if err := b.muster.run(ctx, "list", "set", listAddress(s.list), "verp="+s.verp); err != nil {
+		return nil, err
+	}
+	if err := resetPeak(b.muster.pid()); err != nil {
+		return nil, err
+	}
+	name := fmt.Sprintf("fan-out to %d members, %d a transaction", b.members, s.perTransaction)
+	rate, err := b.compare(ctx, comparison{
+		name:   name + ", copies/s",
+		aim:    s.aim,
+		ours:   func(ctx context.Context) (float64, error) { return b.fanOut(ctx, s.list) },
+		theirs: func(ctx context.Context) (float64, error) { return b.feed(ctx, b.members, s.perTransaction) },
+	})
+	if err != nil {
+		return nil, err
+	}
+	peak, err := peakMB(b.muster.pid())
+	if err != nil {
+		return nil, err
+	}
+	return []row{rate, memoryRow(name+": peak memory of serve, MB", peak, limitMB)}, nil
+}
+
+// fanOut posts once and returns the copies a second from the 250 until every answer is committed.
+func (b *bench) fanOut(ctx context.Context, list string) (float64, error) {
+	if err := b.store.settle(ctx); err != nil {
+		return 0, err
+	}
+	id, err := b.store.listID(ctx, list)
+	if err != nil {
+		return 0, err
+	}
+	before, err := b.store.fanout(ctx, id)
+	if err != nil {
+		return 0, err
+	}
+	p, err := b.newPoster(ctx, listAddress(list), bodyText())
+	if err != nil {
+		return 0, err
+	}
+	if err := p.post(1); err != nil {
+		return 0, err
+	}
+	start := time.Now()
+	sent, err := b.awaitFanout(ctx, id, before.ID)
+	if err != nil {
+		return 0, err
+	}
+	took := time.Since(start)
+	if sent != int64(b.members) {
+		return 0, fmt.Errorf("%d of %d copies were delivered", sent, b.members)
+	}
+	return float64(sent) / took.Seconds(), nil
+}
+
+// awaitFanout waits for the end of a fan-out younger than the one before.
+func (b *bench) awaitFanout(ctx context.Context, list, before int64) (sent int64, err error) {
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.Now().Add(10 * time.Minute)
+	for time.Now().Before(deadline) {
+		p, err := b.store.fanout(ctx, list)
+		if err != nil {
+			return 0, err
+		}
+		if p.ID > before && p.Done {
+			return p.Sent, nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		}
+	}
+	return 0, errors.New("the fan-out did not end in ten minutes")
+}

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"time"
+)
+
+// measureImport fills a list in each run with "muster member import", against psql copying the same
+// rows into a table with the same columns and indexes. The first two lists are what
+// the other rows use.
+func (b *bench) measureImport(ctx context.Context) ([]row, error) {
+	file, err := b.writeMembers(b.members)
+	if err != nil {
+		return nil, err
+	}
+	rows, peak, n := filepath.Join(b.work, "rows.tsv"), 0.0, 0
+	rate, err := b.compare(ctx, comparison{
+		name: fmt.Sprintf("import of %d members, members/s", b.members),
+		aim:  aimImport,
+		ours: func(ctx context.Context) (float64, error) {
+			n++
+			took, mb, err := b.importList(ctx, fmt.Sprintf("bench%d", n), file)
+			peak = max(peak, mb)
+			return float64(b.members) / took.Seconds(), err
+		},
+		theirs: func(ctx context.Context) (float64, error) { return b.bareImport(ctx, rows) },
+	})
+	if err != nil {
+		return nil, err
+	}
+	return []row{rate, memoryRow("import: peak memory, MB", peak, limitMB)}, nil
+}
+
+// importLists makes the lists of the other rows without measuring.
+func (b *bench) importLists(ctx context.Context) error {
+	file, err := b.writeMembers(b.members)
+	for n := 1; n <= 2 && err == nil; n++ {
+		_, _, err = b.importList(ctx, fmt.Sprintf("bench%d", n), file)
+	}
+	return err
+}
+
+// importList makes a list that everybody may post to and imports a file into it.
+func (b *bench) importList(ctx context.Context, name, file string) (took time.Duration, mb float64, err error) {
+	if err = b.muster.run(ctx, "list", "create", listAddress(name), "--name", name, "--owner", author); err != nil {
+		return 0, 0, err
+	}
+	if err = b.muster.run(ctx, "list", "set", listAddress(name), "post_policy=anyone"); err != nil {
+		return 0, 0, err
+	}
+	if err = b.store.settle(ctx); err != nil {
+		return 0, 0, err
+	}
+	start := time.Now()
+	mb, err = b.muster.runPeak(ctx, "member", "import", listAddress(name), file)
+	return time.Since(start), mb, err
+}
+
+// bareImport copies the rows of the first list.
+func (b *bench) bareImport(ctx context.Context, rows string) (float64, error) {
+	id, err := b.store.listID(ctx, "bench1")
+	if err != nil {
+		return 0, err
+	}
+	if err := b.store.dumpMembers(ctx, id, rows); err != nil {
+		return 0, err
+	}
+	if err := b.store.settle(ctx); err != nil {
+		return 0, err
+	}
+	took, err := b.store.bareCopy(ctx, rows)
+	return float64(b.members) / took.Seconds(), err
+}
