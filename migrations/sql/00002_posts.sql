@@ -1,26 +1,30 @@
 -- +goose Up
 -- Posts, what was decided on them, and the mail that the lists want sent.
 
--- Whatever came in and is kept: a post to a list, or mail forwarded to owners. Being committed
--- with state 'accepted' and planned IS NULL is what queues it for fan-out.
+-- Whatever came in and is kept: a post to a list, mail to its owners and moderators, or mail to the
+-- admins of the site. Being committed with state 'accepted' and planned IS NULL is what queues it
+-- for fan-out.
 CREATE TABLE post (
     id         uuid PRIMARY KEY, -- version 7: ordered by time
     ref        text COLLATE "C" NOT NULL UNIQUE, -- random; the only name of it in a URL or a mail
-    list       bigint NOT NULL REFERENCES list,
-    kind       text NOT NULL CHECK (kind IN ('post', 'owners')),
+    list       bigint REFERENCES list,   -- null: to the site
+    domain     bigint REFERENCES domain, -- whose postmaster was written to, where list is null
+    kind       text NOT NULL CHECK (kind IN ('post', 'owners', 'admins')),
     state      text NOT NULL CHECK (state IN ('accepted', 'held', 'rejected', 'discarded')),
     arrived    timestamptz NOT NULL DEFAULT now(), -- the 250
     accepted   timestamptz, -- arrived, or when a held one was released: the moment that decides who is a member
     planned    timestamptz, -- when its fan-out was made
     sender     text NOT NULL,   -- reverse-path as given, '' is null
-    author     text NOT NULL,   -- address of From
+    author     text NOT NULL,   -- address of From, '' for mail to owners or admins without one
+    authenticated boolean NOT NULL DEFAULT false, -- the author proved to be who From says
     message_id text NOT NULL,   -- with angle brackets
     subject    text NOT NULL,   -- decoded, cut to 500 octets, for lists of posts
     size       bigint NOT NULL, -- octets of the raw message
-    received   text NOT NULL,   -- the fields we put on top: Received, and a Message-ID where there was none; made once, so that copies are byte-equal
+    received   text NOT NULL,   -- our Received field, made once so that every copy and retry is byte-equal
     eightbit   boolean NOT NULL,
     smtputf8   boolean NOT NULL,
-    header_len integer NOT NULL -- octets of the raw message up to and with the empty line
+    header_len integer NOT NULL, -- octets of the raw message up to and with the empty line
+    CHECK ((list IS NULL) = (kind = 'admins'))
 );
 CREATE INDEX post_unplanned ON post (accepted, id) WHERE state = 'accepted' AND planned IS NULL;
 CREATE INDEX post_list ON post (list, id);
@@ -39,6 +43,7 @@ CREATE TABLE seen (
     list      bigint NOT NULL REFERENCES list,
     id_hash   bytea NOT NULL,
     body_hash bytea NOT NULL,
+    post      uuid, -- that was the first, and whose rejection frees the row
     until     timestamptz NOT NULL,
     PRIMARY KEY (list, id_hash)
 );

@@ -1,0 +1,197 @@
+package verdict
+
+// Action is what becomes of a post.
+type Action string
+
+// The actions.
+const (
+	Accept  Action = "accept"
+	Hold    Action = "hold"
+	Reject  Action = "reject"
+	Discard Action = "discard"
+)
+
+// Rules, in the order they are asked. The rule that decides is the reason of the Decision.
+const (
+	RuleFrom      = "from"      // From is one field with one address
+	RuleLoop      = "loop"      // it comes from this very list, or has been round too often
+	RuleAutomatic = "automatic" // a person sent it
+	RuleSize      = "size"      // it is not too large
+	RuleAuthor    = "author"    // who signed in posts as themselves
+	RulePolicy    = "policy"    // the list's post_policy
+)
+
+// MaxReceived is how many hops a message may have behind it (RFC 5321 §6.3).
+const MaxReceived = 100
+
+// Standing is what the author is to the list.
+type Standing struct {
+	Member    bool
+	Moderates bool // an owner or a moderator
+}
+
+// Facts are all that a verdict depends on.
+type Facts struct {
+	Message    Message
+	Size       int64  // octets
+	MaxSize    int64  // that are taken; 0: any
+	NullSender bool   // the reverse-path is <>
+	ListID     string // the list's own, without brackets
+	ListKey    string // the key of the list's address
+	OwnSeal    bool   // the message names a bounce or leave seal of this very list
+	Policy     string // post_policy: "members", "anyone", "moderators"
+	Standing   Standing
+	// SignedIn says that the sender used AUTH, AsAuthor that From is an address of theirs.
+	SignedIn bool
+	AsAuthor bool
+}
+
+// Step is one rule that was asked.
+type Step struct {
+	Rule   string            `json:"rule"`
+	Answer string            `json:"answer"` // "pass", or what was found
+	Params map[string]string `json:"params,omitempty"`
+}
+
+// Passed is the answer of a rule that found nothing.
+const Passed = "pass"
+
+// Decision is what becomes of a post, and why.
+type Decision struct {
+	Action Action
+	Reason string // the rule that decided; RulePolicy for an accepted post
+	Answer string // what that rule found
+	Trace  []Step
+}
+
+// rule looks at the facts: Accept with Passed to go on to the next rule.
+type rule struct {
+	name string
+	ask  func(*Facts) (Action, string)
+}
+
+func rules() []rule {
+	return []rule{
+		{RuleFrom, askFrom},
+		{RuleLoop, askLoop},
+		{RuleAutomatic, askAutomatic},
+		{RuleSize, askSize},
+		{RuleAuthor, askAuthor},
+	}
+}
+
+// Judge asks the rules in order until one decides; the list's policy decides in the end.
+func Judge(f Facts) Decision {
+	var d Decision
+	for _, r := range rules() {
+		action, answer := r.ask(&f)
+		d.Trace = append(d.Trace, Step{Rule: r.name, Answer: answer})
+		if action != Accept {
+			d.Action, d.Reason, d.Answer = action, r.name, answer
+			return d
+		}
+	}
+	d.Action, d.Answer = askPolicy(&f)
+	d.Reason = RulePolicy
+	d.Trace = append(d.Trace, Step{Rule: RulePolicy, Answer: d.Answer, Params: map[string]string{"policy": f.Policy}})
+	return d
+}
+
+func askFrom(f *Facts) (Action, string) {
+	if f.Message.FromFault != "" {
+		return Reject, f.Message.FromFault
+	}
+	return Accept, Passed
+}
+
+// What askLoop finds.
+const (
+	LoopListID = "list-id"
+	LoopMark   = "mark"
+	LoopSeal   = "seal"
+	LoopHops   = "hops"
+)
+
+func askLoop(f *Facts) (Action, string) {
+	for _, id := range f.Message.ListIDs {
+		if id == f.ListID {
+			return Reject, LoopListID
+		}
+	}
+	for _, mark := range f.Message.Marks {
+		if mark == f.ListKey {
+			return Reject, LoopMark
+		}
+	}
+	switch {
+	case f.OwnSeal:
+		return Reject, LoopSeal
+	case f.Message.Received >= MaxReceived:
+		return Reject, LoopHops
+	}
+	return Accept, Passed
+}
+
+// AutomaticSender is what askAutomatic finds where only the reverse-path gives it away.
+const AutomaticSender = "null-sender"
+
+func askAutomatic(f *Facts) (Action, string) {
+	switch {
+	case f.Message.Automatic != "":
+		return Reject, f.Message.Automatic
+	case f.NullSender:
+		return Reject, AutomaticSender
+	}
+	return Accept, Passed
+}
+
+// SizeTooBig is what askSize finds.
+const SizeTooBig = "too-big"
+
+func askSize(f *Facts) (Action, string) {
+	if f.MaxSize > 0 && f.Size > f.MaxSize {
+		return Reject, SizeTooBig
+	}
+	return Accept, Passed
+}
+
+// AuthorOther is what askAuthor finds: From is somebody else's.
+const AuthorOther = "other"
+
+func askAuthor(f *Facts) (Action, string) {
+	if f.SignedIn && !f.AsAuthor {
+		return Reject, AuthorOther
+	}
+	return Accept, Passed
+}
+
+// Code is the reason in one word, as it is stored: the rule, or for the policy what it found.
+func (d Decision) Code() string {
+	if d.Reason == RulePolicy {
+		return d.Answer
+	}
+	return d.Reason
+}
+
+// What askPolicy finds.
+const (
+	PolicyModerates  = "moderates"
+	PolicyAnyone     = "anyone"
+	PolicyMember     = "member"
+	PolicyNotMember  = "not-member"
+	PolicyModeration = "moderation"
+)
+
+func askPolicy(f *Facts) (Action, string) {
+	switch {
+	case f.Standing.Moderates:
+		return Accept, PolicyModerates
+	case f.Policy == "anyone":
+		return Accept, PolicyAnyone
+	case f.Policy == "moderators":
+		return Hold, PolicyModeration
+	case f.Standing.Member:
+		return Accept, PolicyMember
+	}
+	return Reject, PolicyNotMember
+}
