@@ -14,7 +14,8 @@ type Backend interface {
 	NewSession(ctx context.Context, c *Client) (Session, error)
 }
 
-// Session is one client's conversation. The server calls its methods one at a time.
+// Session is one client's conversation. The server calls its methods one at a time, with a context
+// that ends with the conversation or when Shutdown has no more time to wait for it.
 //
 // An error that is (or wraps) a *smtp.Reply is said to the client as it is, its text being plain
 // ASCII without internals; a positive one means yes in other words. Any other error is logged and

@@ -128,6 +128,24 @@ func TestTLSListener(t *testing.T) {
 	}
 }
 
+// TestTrustedAuthIsNotShared: what one user of a trusted relay types wrong delays no other.
+func TestTrustedAuthIsNotShared(t *testing.T) {
+	t.Parallel()
+	server, _ := newServer()
+	server.AllowPlainAuth, server.Limits.AuthDelay = true, 1
+	addr := start(t, server)
+	began := time.Now()
+	for range 5 {
+		c := newTalk(t, dial(t, addr))
+		c.hear("220")
+		c.ask("EHLO client.example", "250")
+		c.ask("AUTH PLAIN AGFubkBhLmV4YW1wbGUAeA==", "535")
+	}
+	if d := time.Since(began); d > 2*time.Second {
+		t.Errorf("five users waited %v", d)
+	}
+}
+
 // turnstile is a backend that lets nobody in.
 type turnstile struct{ err error }
 

@@ -2,6 +2,7 @@ package smtpserver
 
 import (
 	"bufio"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -150,11 +151,16 @@ func (w *wire) hurry(d time.Duration) {
 	w.conn.SetReadDeadline(w.deadline(w.began)) // as above
 }
 
-// kill closes the connection under whoever is using it.
+// kill closes the connection under whoever is using it, without the farewell of TLS, which could
+// wait for a client that takes nothing any more.
 func (w *wire) kill() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.conn.Close() // nothing is left to lose
+	if conn, ok := w.conn.(*tls.Conn); ok {
+		conn.NetConn().Close() // nothing is left to lose
+		return
+	}
+	w.conn.Close() // as above
 }
 
 // swap goes on with another connection over the same one, and forgets what was read before: it
@@ -234,5 +240,5 @@ func (w *wire) close(linger bool) {
 		w.conn.SetReadDeadline(time.Now().Add(lingering))  // then the read fails too
 		io.Copy(io.Discard, io.LimitReader(w.conn, 1<<20)) // it is thrown away
 	}
-	w.kill()
+	w.conn.Close() // as above
 }
