@@ -41,8 +41,9 @@ type Conn struct {
 	aborted  atomic.Bool
 	envelope *Envelope
 	cursor   cursor
-	answer   Answer
-	dirty    bool // the server holds a MAIL without recipients: RSET comes before the next
+	answer   *Answer   // of the envelope
+	answers  [2]Answer // in turns: the caller still reads the one before
+	dirty    bool      // the server holds a MAIL without recipients: RSET comes before the next
 	sent     int
 
 	segments  net.Buffers // text to be written, before commands
@@ -79,6 +80,7 @@ const readBuffer = 4 * maxLine
 
 func newConn(host string, raw net.Conn, o *Options) *Conn {
 	c := &Conn{host: host, raw: raw, timeouts: o.Timeouts.withDefaults(), lockStep: o.LockStep}
+	c.answer = &c.answers[0]
 	c.use(raw)
 	return c
 }

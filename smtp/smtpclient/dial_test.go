@@ -42,7 +42,6 @@ func TestHeloFallback(t *testing.T) {
 		f.say("250-far.example", "250 PIPELINING") // no extensions after HELO
 		f.hear(mailLine)
 		f.say("250 k")
-		f.rest()
 	}))
 	if got := *c.Extensions(); !reflect.DeepEqual(got, smtpclient.Extensions{}) {
 		t.Errorf("%+v", got)

@@ -26,7 +26,7 @@ type Envelope struct {
 }
 
 // Answer is what became of an envelope. It belongs to the connection and holds until the next
-// ReadEnvelope. A nil reply means yes.
+// ReadEnvelope, so also while Finish sends the envelope after it. A nil reply means yes.
 type Answer struct {
 	// Mail is the refusal of MAIL, for all recipients.
 	Mail *smtp.Reply
@@ -77,7 +77,7 @@ func needsUTF8(e smtp.Enhanced) *smtp.Reply {
 
 // refuse notes what need not be asked of this server.
 func (c *Conn) refuse(e *Envelope) {
-	a := &c.answer
+	a := c.answer
 	switch limit := c.ext.Size; {
 	case limit > 0 && e.Size > limit:
 		a.Mail = tooBig(e.Size, limit)

@@ -84,7 +84,11 @@ func TestFailures(t *testing.T) {
 				t.Run(name, func(t *testing.T) {
 					t.Parallel()
 					replies := append(append([]string{}, ok[:i]...), tt.reply)
-					err := transaction(t, dial(t, listen(t, answers(pipelining, replies...))))
+					limits := smtpclient.Timeouts{}
+					if tt.reply == "-" {
+						limits = quick
+					}
+					err := transaction(t, dialWithin(t, listen(t, answers(pipelining, replies...)), limits))
 					var failed *smtpclient.Error
 					if !errors.As(err, &failed) || failed.Stage != stage || !tt.check(err) {
 						t.Fatalf("%v", err)

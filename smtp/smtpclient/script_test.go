@@ -108,13 +108,19 @@ func (f *far) greet(extensions ...string) {
 
 // quick are limits under which a test of a silent server ends soon.
 var quick = smtpclient.Timeouts{
-	Greeting: time.Second, Hello: time.Second, Mail: time.Second, Rcpt: time.Second, Data: time.Second, Dot: time.Second,
-	TLS: 10 * time.Second, Quit: time.Second,
+	Greeting: wait, Hello: wait, Mail: wait, Rcpt: wait, Data: wait, Dot: wait,
 }
+
+const wait = 400 * time.Millisecond
 
 func dial(t testing.TB, addr string) *smtpclient.Conn {
 	t.Helper()
-	c, err := smtpclient.Dial(context.Background(), addr, smtpclient.Options{Hello: "near.example", Timeouts: quick})
+	return dialWithin(t, addr, smtpclient.Timeouts{})
+}
+
+func dialWithin(t testing.TB, addr string, limits smtpclient.Timeouts) *smtpclient.Conn {
+	t.Helper()
+	c, err := smtpclient.Dial(context.Background(), addr, smtpclient.Options{Hello: "near.example", Timeouts: limits})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,7 +15,7 @@ import (
 // connect dials with a policy.
 func connect(t *testing.T, addr string, o smtpclient.Options) (*smtpclient.Conn, error) {
 	t.Helper()
-	o.Hello, o.Timeouts = "near.example", quick
+	o.Hello = "near.example"
 	c, err := smtpclient.Dial(context.Background(), addr, o)
 	if c != nil {
 		t.Cleanup(c.Abort)
@@ -109,7 +109,7 @@ func TestStartTLSFails(t *testing.T) {
 		{"closed", []func(f *far){func(f *far) { offer(f, "220 go") }, plainly}},
 		{"injected replies", []func(f *far){func(f *far) { offer(f, "220 go\r\n250 owned"); f.rest() }, plainly}},
 		{"nonsense", []func(f *far){func(f *far) { offer(f, "250 go") }, plainly}},
-		{"refused", []func(f *far){func(f *far) { offer(f, "454 4.7.0 not now"); f.rest() }}},
+		{"refused", []func(f *far){func(f *far) { offer(f, "454 4.7.0 not now"); f.read() }}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -43,6 +43,11 @@ func (c *Conn) Begin(e *Envelope) error {
 
 func (c *Conn) begin(e *Envelope) {
 	c.phase, c.envelope = phaseEnvelope, e
+	if c.answer == &c.answers[0] {
+		c.answer = &c.answers[1]
+	} else {
+		c.answer = &c.answers[0]
+	}
 	c.answer.reset(len(e.To))
 	c.refuse(e)
 	c.cursor = cursor{next: commandMail, read: commandMail}
@@ -79,7 +84,7 @@ func (c *Conn) ReadEnvelope() (*Answer, error) {
 	if err := c.settle(); err != nil {
 		return nil, err
 	}
-	return &c.answer, nil
+	return c.answer, nil
 }
 
 // queueRound queues the commands that may go out together and says whether there were any.
@@ -194,7 +199,7 @@ func (c *Conn) readData() error {
 
 // settle draws the conclusion of the answers.
 func (c *Conn) settle() error {
-	a := &c.answer
+	a := c.answer
 	c.envelope = nil
 	switch {
 	case !c.cursor.start:

@@ -146,6 +146,32 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
+// What was refused is still to be read when the text has been answered.
+func TestAnswerOutlivesFinish(t *testing.T) {
+	t.Parallel()
+	c := dial(t, listen(t, func(f *far) {
+		f.greet("PIPELINING")
+		f.hear(mailLine, "RCPT TO:<a@x.example>", "RCPT TO:<b@x.example>", "DATA")
+		f.say("250 k", "550 5.1.1 no", "250 k", "354 go")
+		f.text()
+		f.say("250 kept")
+		f.rest()
+	}))
+	if err := c.Begin(to(t, "a@x.example", "b@x.example")); err != nil {
+		t.Fatal(err)
+	}
+	a, err := c.ReadEnvelope()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Finish(to(t, "c@x.example")); err != nil {
+		t.Fatal(err)
+	}
+	if r := a.Refusal(0); r == nil || r.Code != 550 || a.Refusal(1) != nil || a.Accepted != 1 {
+		t.Errorf("after Finish the answer is %+v", a)
+	}
+}
+
 func TestRefusedTransactionIsReset(t *testing.T) {
 	t.Parallel()
 	addr := listen(t, func(f *far) {
