@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -25,7 +26,9 @@ import (
 func TestMain(m *testing.M) {
 	dir := os.Getenv("PRIVATEPG_SECOND")
 	if dir == "" {
-		os.Exit(m.Run())
+		status := m.Run()
+		os.RemoveAll(seedDir)
+		os.Exit(status)
 	}
 	s, err := privatepg.Start(context.Background(), dir, privatepg.Options{})
 	if err != nil {
@@ -91,6 +94,35 @@ func dataDir(t *testing.T) string {
 	})
 	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
+	}
+	return dir
+}
+
+// seed makes a cluster once; making one for each test would take most of the time.
+var (
+	seedDir string
+	seed    = sync.OnceValue(func() error {
+		var err error
+		if seedDir, err = os.MkdirTemp("/tmp", "muster-privatepg-seed-"); err != nil {
+			return err
+		}
+		s, err := privatepg.Start(context.Background(), seedDir, privatepg.Options{})
+		if err != nil {
+			return err
+		}
+		return s.Stop(context.Background())
+	})
+)
+
+// seeded is a data directory with a cluster in it that is not running.
+func seeded(t *testing.T) string {
+	t.Helper()
+	if err := seed(); err != nil {
+		t.Fatal(err)
+	}
+	dir := dataDir(t)
+	if out, err := exec.CommandContext(t.Context(), "cp", "-a", filepath.Join(seedDir, "postgres"), dir).CombinedOutput(); err != nil {
+		t.Fatalf("cp: %v: %s", err, out)
 	}
 	return dir
 }
@@ -203,7 +235,7 @@ func TestFindNothing(t *testing.T) {
 
 func TestTwoServe(t *testing.T) {
 	t.Parallel()
-	dir := dataDir(t)
+	dir := seeded(t)
 	start(t, dir)
 	_, err := privatepg.Start(t.Context(), dir, privatepg.Options{})
 	if !errors.Is(err, privatepg.ErrInUse) || !strings.Contains(err.Error(), strconv.Itoa(os.Getpid())) {
@@ -213,7 +245,7 @@ func TestTwoServe(t *testing.T) {
 
 func TestAdoptAfterKill(t *testing.T) {
 	t.Parallel()
-	dir := dataDir(t)
+	dir := seeded(t)
 	first := second(t, dir, 0)
 	do(t, find(t, dir), "CREATE TABLE kept AS SELECT 'still here' AS text")
 	before := postmaster(dir)
@@ -248,7 +280,7 @@ func find(t *testing.T, dir string) string {
 
 func TestLastOneStops(t *testing.T) {
 	t.Parallel()
-	dir := dataDir(t)
+	dir := seeded(t)
 	join := func() *privatepg.Server {
 		t.Helper()
 		s, err := privatepg.Join(t.Context(), dir, privatepg.Options{})
@@ -297,7 +329,7 @@ func TestLongPath(t *testing.T) {
 // file that the crash left belongs to somebody else now.
 func TestForeignPid(t *testing.T) {
 	t.Parallel()
-	dir := dataDir(t)
+	dir := seeded(t)
 	s := start(t, dir)
 	account, err := privatepg.ServerAccount()
 	if err != nil {
@@ -330,7 +362,7 @@ func TestForeignPid(t *testing.T) {
 
 func TestWatch(t *testing.T) {
 	t.Parallel()
-	dir := dataDir(t)
+	dir := seeded(t)
 	s := start(t, dir)
 	ctx, cancel := context.WithCancel(t.Context())
 	watched := make(chan struct{})
@@ -403,7 +435,7 @@ func TestRootTakesOver(t *testing.T) {
 // each other's way, and leave nothing behind.
 func TestComingAndGoing(t *testing.T) {
 	t.Parallel()
-	dir := dataDir(t)
+	dir := seeded(t)
 	var commands errgroup.Group
 	for range 4 {
 		commands.Go(func() error {

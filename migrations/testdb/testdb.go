@@ -3,6 +3,7 @@ package testdb
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -52,7 +53,7 @@ func Empty(t testing.TB) string {
 		t.Fatalf("testdb: %v", err)
 	}
 	name := databaseName(t.Name())
-	if err := s.do(t.Context(), "CREATE DATABASE "+name+" STRATEGY wal_log"); err != nil {
+	if err := s.do(t.Context(), "CREATE DATABASE "+name+" STRATEGY file_copy"); err != nil {
 		t.Fatalf("testdb: %v", err)
 	}
 	t.Cleanup(func() { s.drop(t, name) })
@@ -67,16 +68,23 @@ func Tx(t testing.TB) pgx.Tx {
 	if err != nil {
 		t.Fatalf("testdb: %v", err)
 	}
-	conn, err := pgx.Connect(t.Context(), m.database(m.rollback))
+	conn, err := m.borrow(t.Context())
 	if err != nil {
 		t.Fatalf("testdb: %v", err)
 	}
-	// Closing the connection rolls back, also where the test left the transaction broken.
-	t.Cleanup(func() { conn.Close(context.WithoutCancel(t.Context())) })
 	tx, err := conn.Begin(t.Context())
 	if err != nil {
 		t.Fatalf("testdb: %v", err)
 	}
+	t.Cleanup(func() {
+		ctx := context.WithoutCancel(t.Context())
+		if err := tx.Rollback(ctx); err != nil && !errors.Is(err, pgx.ErrTxClosed) {
+			t.Logf("testdb: rollback: %v", err)
+		}
+		if err := m.give(ctx, conn); err != nil {
+			t.Logf("testdb: %v", err)
+		}
+	})
 	return tx
 }
 
