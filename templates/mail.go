@@ -70,9 +70,13 @@ func parseMails() (map[string]map[string]*template.Template, error) {
 		if err != nil {
 			return nil, err
 		}
+		c, err := In(lang)
+		if err != nil {
+			return nil, err
+		}
 		all[lang] = map[string]*template.Template{}
 		for _, name := range names {
-			if all[lang][name], err = parseMail(lang, name); err != nil {
+			if all[lang][name], err = parseMail(c, name); err != nil {
 				return nil, err
 			}
 		}
@@ -82,7 +86,8 @@ func parseMails() (map[string]map[string]*template.Template, error) {
 
 var errNoSubject = errors.New("a mail begins with a line Subject: and an empty line")
 
-func parseMail(lang, name string) (*template.Template, error) {
+func parseMail(c *Catalogue, name string) (*template.Template, error) {
+	lang := c.Lang
 	source, err := fs.ReadFile(files, path.Join(mailDir, lang, name+mailExt))
 	if err != nil {
 		return nil, fmt.Errorf("mail %s in %s: %w", name, lang, err)
@@ -91,11 +96,28 @@ func parseMail(lang, name string) (*template.Template, error) {
 	if !ok || !strings.HasPrefix(head, "Subject: ") || strings.Contains(head, "\n") {
 		return nil, fmt.Errorf("mail %s in %s: %w", name, lang, errNoSubject)
 	}
-	t, err := template.New(name).Funcs(template.FuncMap{"quote": quote}).Option("missingkey=error").Parse(string(source))
+	t, err := template.New(name).Funcs(c.mailFuncs()).Option("missingkey=error").Parse(string(source))
 	if err != nil {
 		return nil, fmt.Errorf("mail %s in %s: %w", name, lang, err)
 	}
 	return t, nil
+}
+
+// mailFuncs are what a mail may call: quote for somebody's words, reason and outcome for codes.
+func (c *Catalogue) mailFuncs() template.FuncMap {
+	return template.FuncMap{
+		"quote":   quote,
+		"reason":  func(code string) string { return c.code("reason.", code) },
+		"outcome": func(code string) string { return c.code("outcome.", code) },
+	}
+}
+
+// code puts a code of the lists into words; one that has none is shown as it is.
+func (c *Catalogue) code(prefix, code string) string {
+	if !c.Has(prefix + code) {
+		return code
+	}
+	return c.Text(prefix+code, nil)
 }
 
 // quote marks somebody's words, line by line, so that they are not taken for ours.
