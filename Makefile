@@ -16,7 +16,13 @@ GOFILES   = $$(git ls-files --cached --others --exclude-standard '*.go')
 # Debian keeps servers' programs where an ordinary user's PATH does not look.
 export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
 
-.PHONY: build demo test test-long lint fmt cover fuzz bench bench-go docs clean
+# Where Postfix could not be installed, deploy/need.sh has unpacked it.
+ifneq ($(wildcard var/peers/postfix/usr/sbin),)
+export PATH := $(CURDIR)/var/peers/postfix/usr/sbin:$(PATH)
+export LD_LIBRARY_PATH := $(CURDIR)/var/peers/postfix/usr/lib/postfix
+endif
+
+.PHONY: build demo test test-long lint fmt cover fuzz bench bench-go clean
 
 build:
 	$(GO) build -o muster ./cmd/muster

@@ -6,5 +6,6 @@
 //
 //   - RFC 5321, Simple Mail Transfer Protocol: loops (§6.3), the null reverse-path (§4.5.5)
 //   - RFC 5322, Internet Message Format: the author (§3.6.2)
+//   - RFC 2919, List-Id: a post that came from its own list
 //   - RFC 3834, automatic responses: what is automatic mail is no post
 package verdict
