@@ -144,7 +144,7 @@ func (c *Conn) readReset() error {
 		return err
 	}
 	if code/100 != 2 { // nothing a client can do then but start anew
-		return c.fail(&Error{Stage: StageReset, Reply: reply, Err: orOutOfStep(reply)})
+		return c.refused(StageReset, reply)
 	}
 	c.dirty = false
 	return nil
@@ -158,7 +158,7 @@ func (c *Conn) Quit() {
 		return
 	}
 	c.commands = append(c.commands[:0], "QUIT\r\n"...)
-	c.timeouts.Block = c.timeouts.Quit
+	c.timeouts.Block = c.timeouts.Quit // nobody waits long to say goodbye
 	if c.write(StageIdle) != nil {
 		return
 	}
@@ -202,11 +202,4 @@ func (c *Conn) fail(e *Error) *Error {
 	c.phase, c.broken = phaseClosed, e.Err
 	_ = c.raw.Close()
 	return e
-}
-
-func orOutOfStep(reply *smtp.Reply) error {
-	if reply == nil {
-		return ErrOutOfStep
-	}
-	return reply
 }

@@ -143,6 +143,28 @@ func TestUnaskedReplyWhileIdle(t *testing.T) {
 	}
 }
 
+func TestReset(t *testing.T) {
+	t.Parallel()
+	for answer, fine := range map[string]bool{"250 2.0.0 flushed": true, "502 what?": false, "354 go": false, "421 bye": false, "": false} {
+		c := dial(t, listen(t, func(f *far) {
+			f.greet("PIPELINING")
+			f.hear("RSET")
+			if answer != "" {
+				f.say(answer)
+			}
+			f.read()
+		}))
+		err := c.Reset()
+		if (err == nil) != fine || c.Idle() != fine {
+			t.Errorf("%q: %v, idle %v", answer, err, c.Idle())
+		}
+		if !fine {
+			wantError(t, err, smtpclient.StageReset, nil)
+		}
+		c.Quit()
+	}
+}
+
 func TestFinishWith421KnowsTheOutcome(t *testing.T) {
 	t.Parallel()
 	c := dial(t, listen(t, func(f *far) {
