@@ -151,8 +151,8 @@ func TestReset(t *testing.T) {
 			f.hear("RSET")
 			if answer != "" {
 				f.say(answer)
+				f.read()
 			}
-			f.read()
 		}))
 		err := c.Reset()
 		if (err == nil) != fine || c.Idle() != fine {
