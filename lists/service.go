@@ -16,6 +16,7 @@ type Config struct {
 	Hostname      string // names this server in mail
 	BaseURL       string // where the site is, without a slash at its end
 	DefaultDomain string // completes a bare local part
+	MaxMessage    int64  // octets of a post; 0: what the server in front lets in
 	Wake          func() // told after a commit that queued mail; must not block
 	Now           func() time.Time
 	Log           *slog.Logger
@@ -32,7 +33,8 @@ type Service struct {
 	log     *slog.Logger
 	limits  limits
 	seals   atomic.Pointer[readSealer]
-	hashing chan struct{} // a slot for each password being hashed: 19 MiB and 20 ms each
+	expn    atomic.Pointer[expnUse] // for whom EXPN is of use; nil: not known yet
+	hashing chan struct{}           // a slot for each password being hashed: 19 MiB and 20 ms each
 }
 
 // maxHashing is how many passwords are hashed at a time. More would only make all of them slower,
