@@ -17,6 +17,15 @@ type myList struct {
 	Rights lists.Rights
 }
 
+// Path is where the person runs the list, or else its public page.
+func (m myList) Path() string {
+	path := "/lists/" + m.List.Address().String()
+	if m.Rights.Moderates() {
+		return "/manage" + path
+	}
+	return path
+}
+
 func (s *Site) showManage(v *visit) error {
 	ctx := v.Request().Context()
 	all := v.actor.Admin && v.QueryParam("all") != ""
