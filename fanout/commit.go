@@ -49,8 +49,15 @@ type committer struct {
 }
 
 func newCommitter(pool *pgxpool.Pool, node int64, log *slog.Logger) *committer {
+	s := newSession(pool)
+	// The same statement thousands of times, always for a few rows by their keys: it is planned
+	// once, and statistics of a small table must not talk the planner into reading all of it.
+	s.config.RuntimeParams["plan_cache_mode"] = "force_generic_plan"
+	for _, other := range []string{"enable_seqscan", "enable_hashjoin", "enable_mergejoin"} {
+		s.config.RuntimeParams[other] = "off"
+	}
 	return &committer{
-		session: newSession(pool), node: node, log: log,
+		session: s, node: node, log: log,
 		in: make(chan *outcome, maxCommit), ended: make(chan struct{}),
 	}
 }

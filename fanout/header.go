@@ -26,20 +26,23 @@ func oneField(v string) string {
 	if strings.IndexFunc(v, isControl) < 0 {
 		return v
 	}
-	lines := strings.Split(strings.ReplaceAll(v, "\r\n", "\n"), "\n")
-	for i, line := range lines {
+	var lines []string
+	for line := range strings.SplitSeq(strings.ReplaceAll(v, "\r\n", "\n"), "\n") {
 		line = strings.Map(func(r rune) rune {
 			if isControl(r) && r != '\t' {
 				return -1
 			}
 			return r
 		}, line)
-		if i > 0 && !strings.HasPrefix(line, " ") && !strings.HasPrefix(line, "\t") {
+		if strings.TrimSpace(line) == "" {
+			continue
+		}
+		if len(lines) > 0 && line[0] != ' ' && line[0] != '\t' {
 			line = " " + line
 		}
-		lines[i] = line
+		lines = append(lines, line)
 	}
-	return strings.TrimRight(strings.Join(lines, "\r\n"), "\r\n\t ")
+	return strings.Join(lines, "\r\n")
 }
 
 func isControl(r rune) bool { return r < ' ' || r == 0x7f }
@@ -85,7 +88,7 @@ func percent(s string) string {
 // lower-case names drop knows. The other lines stay byte for byte, malformed ones too.
 func without(raw []byte, drop func(name string) bool) []byte {
 	kept := make([]byte, 0, len(raw))
-	dropping := false
+	dropping := true // a continuation of nothing would go on with the field we wrote last
 	for len(raw) > 0 {
 		line := raw
 		if i := bytes.IndexByte(raw, '\n'); i >= 0 {
