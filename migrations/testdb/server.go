@@ -132,7 +132,7 @@ func (s *server) command() []string {
 	for _, setting := range []string{
 		"listen_addresses=", "port=5432", "max_connections=200",
 		"fsync=off", "full_page_writes=off", "wal_level=minimal", "max_wal_senders=0", "max_wal_size=512MB",
-		"shared_buffers=64MB", "jit=off", "timezone=UTC", "log_checkpoints=off",
+		"shared_buffers=64MB", "dynamic_shared_memory_type=mmap", "jit=off", "timezone=UTC", "log_checkpoints=off",
 	} {
 		command = append(command, "-c", setting)
 	}
