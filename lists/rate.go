@@ -25,6 +25,12 @@ type limits struct {
 	linksPerAddress    limit
 	linksPerClient     limit
 	badTokensPerClient limit
+
+	heldPerList          limit // mails to moderators about held posts
+	rejectionsPerAddress limit // mails to an author that a moderator rejected a post
+	forwardsPerSender    limit // mails by one sender to one address of owners or admins
+	forwardsPerAddress   limit
+	answersPerAddress    limit // mails that answer commands
 }
 
 func defaultLimits() limits {
@@ -37,6 +43,12 @@ func defaultLimits() limits {
 		linksPerAddress:    limit{"link-address", 5, time.Hour},
 		linksPerClient:     limit{"link-client", 20, time.Hour},
 		badTokensPerClient: limit{"token-client", 100, time.Hour},
+
+		heldPerList:          limit{"held-list", 100, 24 * time.Hour},
+		rejectionsPerAddress: limit{"rejected-address", 2, 24 * time.Hour},
+		forwardsPerSender:    limit{"forward-sender", 30, time.Hour},
+		forwardsPerAddress:   limit{"forward-address", 500, 24 * time.Hour},
+		answersPerAddress:    limit{"answer-address", 10, 24 * time.Hour},
 	}
 }
 

@@ -26,7 +26,7 @@ type Message struct {
 	ListIDs   []string
 	Marks     []string // addresses in X-BeenThere and X-Loop, as keys
 	Seals     []string // what may be seals of ours, in the fields where we put them
-	HasDate   bool
+	Date      string   // as it stands there
 }
 
 // The ways From can be wrong.
@@ -66,7 +66,7 @@ func Read(header []byte) Message {
 		case "list-unsubscribe", "return-path", "sender", "errors-to":
 			m.addSeals(value)
 		case "date":
-			m.HasDate = true
+			m.Date = value
 		default:
 			m.readRobot(strings.ToLower(name), value)
 		}

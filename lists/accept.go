@@ -1,0 +1,265 @@
+package lists
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"muster/lists/verdict"
+	"muster/smtp"
+)
+
+// Accept decides on a message and keeps it: one transaction for all recipients. When it returns
+// without an error, every Outcome that is no refusal is kept for good; with an error nothing is
+// known, and the sender should try again, which never makes a second post of the first.
+func (s *Service) Accept(ctx context.Context, env Envelope, m Message) ([]Outcome, error) {
+	l, err := s.readLetter(m)
+	if err != nil {
+		return nil, err
+	}
+	a := &acceptance{s: s, env: env, letter: l, at: s.cfg.Now()}
+	a.addTargets()
+	for _, step := range []func(context.Context) error{a.judge, a.settle, a.keep, a.settleConflicts, a.obey} {
+		if err := step(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return a.outcomes(), nil
+}
+
+// acceptance is one message on its way in.
+type acceptance struct {
+	s       *Service
+	env     Envelope
+	letter  *letter
+	at      time.Time
+	parts   []*part
+	indexOf []int // for each recipient, into parts
+	over    bool  // refused as a whole: nothing more is done
+}
+
+// part is what the message is to one address. A recipient named twice is one part.
+type part struct {
+	target   Target
+	decision verdict.Decision
+	held     bool // instead of being refused
+	told     bool // who sent it is told of the refusal by mail
+	owns     bool // keeps others with its Message-ID out, from now on
+	id       uuid.UUID
+	outcome  Outcome
+}
+
+func (a *acceptance) addTargets() {
+	type name struct {
+		kind   TargetKind
+		list   int64
+		domain int64
+		detail string
+	}
+	seen := map[name]int{}
+	for _, t := range a.env.To {
+		key := name{t.Kind, t.List.ID, t.Domain, t.Detail}
+		if t.Kind == TargetPost {
+			key.detail = ""
+		}
+		at, again := seen[key]
+		if !again {
+			at = len(a.parts)
+			seen[key] = at
+			a.parts = append(a.parts, &part{target: t, owns: true})
+		}
+		a.indexOf = append(a.indexOf, at)
+	}
+}
+
+func (a *acceptance) outcomes() []Outcome {
+	all := make([]Outcome, len(a.indexOf))
+	for i, at := range a.indexOf {
+		all[i] = a.parts[at].outcome
+	}
+	return all
+}
+
+// signedIn says whether the sender used AUTH.
+func (a *acceptance) signedIn() bool { return a.env.By.Person != 0 }
+
+// asAuthor says whether From is an address that the sender proved to be theirs.
+func (a *acceptance) asAuthor() bool {
+	return a.signedIn() && a.letter.verdict.FromFault == "" && a.env.By.Has(a.author().Key())
+}
+
+// author is the address of From; zero where there is not exactly one.
+func (a *acceptance) author() smtp.Address {
+	if a.letter.verdict.FromFault != "" {
+		return smtp.Address{}
+	}
+	return a.letter.verdict.From.Address
+}
+
+// judge decides on each part by itself.
+func (a *acceptance) judge(ctx context.Context) error {
+	standings, err := a.standings(ctx)
+	if err != nil {
+		return err
+	}
+	for _, p := range a.parts {
+		switch p.target.Kind {
+		case TargetPost:
+			err = a.judgePost(ctx, p, standings)
+		case TargetOwner, TargetAdmins:
+			err = a.judgeForward(ctx, p)
+		case TargetRequest, TargetJoin, TargetLeave, TargetConfirm:
+			a.judgeCommand(p)
+		case TargetBounces: // taken as it is
+		default:
+			p.outcome.Refusal = unknownRecipient(p.target)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// standings is what the author is to the lists that the message is for, by list. AUTH counts for
+// every address that a person proved.
+func (a *acceptance) standings(ctx context.Context) (map[int64]standing, error) {
+	var ids []int64
+	for _, p := range a.parts {
+		if p.target.Kind == TargetPost {
+			ids = append(ids, p.target.List.ID)
+		}
+	}
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	keys := []string{a.author().Key()}
+	if a.asAuthor() {
+		keys = a.env.By.Keys
+	}
+	found, err := selectStandings(ctx, a.s.pool, ids, keys)
+	if err != nil {
+		return nil, fmt.Errorf("standing of %s: %w", a.author(), err)
+	}
+	byList := make(map[int64]standing, len(found))
+	for _, st := range found {
+		byList[st.List] = st
+	}
+	return byList, nil
+}
+
+func (a *acceptance) judgePost(ctx context.Context, p *part, standings map[int64]standing) error {
+	st, ok := standings[p.target.List.ID]
+	if !ok { // removed since RCPT
+		p.outcome.Refusal = unknownRecipient(p.target)
+		return nil
+	}
+	l := p.target.List
+	sealed, err := a.ownSeal(ctx, l)
+	if err != nil {
+		return err
+	}
+	p.decision = verdict.Judge(verdict.Facts{
+		Message: a.letter.verdict, Size: a.letter.Size, MaxSize: a.s.cfg.MaxMessage,
+		NullSender: a.env.From.IsZero(), ListID: l.ListID(), ListKey: l.Address().Key(), OwnSeal: sealed,
+		Policy: st.Policy, Standing: verdict.Standing{Member: st.Member, Moderates: st.Moderates},
+		SignedIn: a.signedIn(), AsAuthor: a.asAuthor(),
+	})
+	if p.decision.Action == verdict.Reject {
+		p.outcome.Refusal = refusal(l, p.decision)
+	}
+	return nil
+}
+
+// ownSeal says whether the message carries a seal of the list, or comes from its bounce address: a
+// copy of ours that was sent back to where it came from.
+func (a *acceptance) ownSeal(ctx context.Context, l List) (bool, error) {
+	if from := a.env.From; from.DomainKey() == l.Domain {
+		if name, kind, _ := localName(smtp.LocalKey(from.Local)); kind == TargetBounces && name == l.Local {
+			return true, nil
+		}
+	}
+	if len(a.letter.verdict.Seals) == 0 {
+		return false, nil
+	}
+	sealer, err := a.s.Sealer(ctx)
+	if err != nil {
+		return false, err
+	}
+	return slices.ContainsFunc(a.letter.verdict.Seals, func(seal string) bool {
+		_, leave := sealer.VerifyLeave(l.ID, seal)
+		_, bounce := sealer.VerifyBounce(l.ID, seal)
+		return leave || bounce
+	}), nil
+}
+
+// judgeCommand keeps programs from giving commands: what answers a question by itself has not
+// agreed to anything (RFC 3834 §2).
+func (a *acceptance) judgeCommand(p *part) {
+	m := &a.letter.verdict
+	switch {
+	case a.env.From.IsZero() || m.Automatic != "":
+		p.outcome.Refusal = refuse(p.target.List, verdict.RuleAutomatic, "Automatic mail gives no commands here")
+	case m.FromFault != "":
+		p.outcome.Refusal = refuse(p.target.List, verdict.RuleFrom, fromSentence)
+	case m.Received >= verdict.MaxReceived:
+		p.outcome.Refusal = refuse(p.target.List, verdict.RuleLoop, loopSentence)
+	case a.signedIn() && !a.asAuthor():
+		p.outcome.Refusal = refuse(p.target.List, verdict.RuleAuthor, authorSentence)
+	}
+}
+
+// settle sees to it that one answer is right for all recipients, where there is only one. What
+// some take and others do not is accepted, and what was refused is told by mail to who proved who
+// they are; for anybody else, a mail could go to the wrong person, so it is held with the reason
+// for which it was refused. What is to be tried again later is answered before anything is kept.
+func (a *acceptance) settle(context.Context) error {
+	if a.env.Each {
+		return nil
+	}
+	refused := 0
+	for _, p := range a.parts {
+		if p.outcome.Refusal == nil {
+			continue
+		}
+		refused++
+		if p.outcome.Refusal.Kind == Limited {
+			a.refuseAll(p.outcome.Refusal)
+			return nil
+		}
+	}
+	if refused == len(a.parts) {
+		a.over = true
+		return nil
+	}
+	for _, p := range a.parts {
+		if p.outcome.Refusal != nil {
+			a.divert(p)
+		}
+	}
+	return nil
+}
+
+func (a *acceptance) refuseAll(why *Error) {
+	a.over = true
+	for _, p := range a.parts {
+		p.outcome = Outcome{Refusal: why}
+	}
+}
+
+// divert finds another way for a part that is refused while others are taken.
+func (a *acceptance) divert(p *part) {
+	switch {
+	case p.target.Kind != TargetPost:
+		// A program's command, which nobody waits to hear of; what else was sent there has been
+		// refused for what it is, and so everywhere.
+		a.s.log.Warn("command refused beside a message that was taken", "address", p.target.Address.String(), "reason", p.outcome.Refusal.Code)
+	case a.asAuthor():
+		p.told = true
+	default:
+		p.held = true
+	}
+}

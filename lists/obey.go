@@ -1,0 +1,200 @@
+package lists
+
+import (
+	"bytes"
+	"context"
+	"strings"
+
+	"github.com/jhillyerd/enmime/v2"
+
+	"muster/lists/command"
+)
+
+// obey does what was mailed to the addresses that do something. What was kept is committed by now;
+// an error makes the sender try again, and everything here may be done twice.
+func (a *acceptance) obey(ctx context.Context) error {
+	if a.over {
+		return nil
+	}
+	for _, p := range a.parts {
+		if p.outcome.Refusal != nil || p.isKept() {
+			continue
+		}
+		var err error
+		if p.target.Kind == TargetBounces {
+			err = a.bounce(ctx, p.target)
+		} else {
+			err = a.commands(ctx, p.target)
+		}
+		if err != nil {
+			return err
+		}
+		p.outcome = Outcome{Fate: FateDone}
+	}
+	return nil
+}
+
+// commands carries out what a mail asks for. A mail to -request is answered, in one mail, line by
+// line; the other addresses ask one thing, which answers for itself unless nothing came of it.
+func (a *acceptance) commands(ctx context.Context, t Target) error {
+	asked, err := a.asked(t)
+	if err != nil {
+		return err
+	}
+	answer := CommandAnswerParams{URL: a.s.listURL(t.List), Help: len(asked) == 0}
+	for _, c := range asked {
+		outcome, err := a.command(ctx, t.List, c)
+		if err != nil {
+			return err
+		}
+		answer.Help = answer.Help || c.Verb == command.Help || c.Verb == command.Unknown
+		answer.Results = append(answer.Results, CommandResult{Line: c.Line, Outcome: outcome})
+	}
+	if t.Kind != TargetRequest && !answer.isNews() {
+		return nil
+	}
+	return a.answer(ctx, t.List, answer)
+}
+
+// isNews says whether the outcome of a single command is told by no other mail.
+func (p CommandAnswerParams) isNews() bool {
+	switch p.Results[0].Outcome {
+	case OutcomeConfirm, OutcomeDone, OutcomeLimited:
+		return false
+	}
+	return true
+}
+
+// asked is what a mail to an address asks for.
+func (a *acceptance) asked(t Target) ([]command.Command, error) {
+	switch t.Kind {
+	case TargetJoin:
+		return []command.Command{{Verb: command.Join, Line: "join"}}, nil
+	case TargetLeave:
+		return []command.Command{{Verb: command.Leave, Line: "leave"}}, nil
+	case TargetConfirm:
+		return []command.Command{{Verb: command.Confirm, Token: t.Detail, Line: "confirm"}}, nil
+	}
+	start, err := a.letter.start(maxCommandMail)
+	if err != nil {
+		return nil, err
+	}
+	return command.Parse(a.letter.verdict.Subject, plainText(start)), nil
+}
+
+// command carries out one.
+func (a *acceptance) command(ctx context.Context, l List, c command.Command) (outcome string, err error) {
+	switch c.Verb {
+	case command.Join:
+		err = a.s.Subscribe(ctx, Subscription{List: l.ID, Mailbox: a.letter.verdict.From, How: ConsentMail, From: a.sender()})
+		outcome = OutcomeConfirm
+	case command.Leave:
+		err = a.s.RequestLeave(ctx, Departure{List: l.ID, Address: a.author(), How: ConsentMail, From: a.sender()})
+		outcome = OutcomeConfirm
+	case command.Confirm:
+		outcome, err = a.confirm(ctx, c.Token)
+	case command.Help:
+		return OutcomeHelp, nil
+	case command.End:
+		return OutcomeEnd, nil
+	default:
+		return OutcomeUnknown, nil
+	}
+	return commandOutcome(outcome, err)
+}
+
+// sender is who gives commands: a person who proved it, or else mail, which knows of every list
+// that it is sent to and proves nothing.
+func (a *acceptance) sender() Actor {
+	if a.asAuthor() {
+		by := a.env.By
+		by.Admin = false // to a list, they write as a person
+		return by
+	}
+	return System(ConsentMail)
+}
+
+func (a *acceptance) confirm(ctx context.Context, secret string) (string, error) {
+	c, err := a.s.Confirm(ctx, secret, "")
+	switch {
+	case err != nil:
+		return "", err
+	case c.Before:
+		return OutcomeBefore, nil
+	case c.Waits:
+		return OutcomeWaits, nil
+	}
+	return OutcomeDone, nil
+}
+
+// commandOutcome makes an outcome of what a person can understand, and leaves what is our own
+// trouble an error.
+func commandOutcome(outcome string, err error) (string, error) {
+	switch KindOf(err) {
+	case 0:
+		return outcome, err
+	case Expired:
+		return OutcomeExpired, nil
+	case Limited:
+		return OutcomeLimited, nil
+	case Denied:
+		return OutcomeClosed, nil
+	}
+	return OutcomeRefused, nil
+}
+
+// answer mails what became of commands to the envelope's sender (RFC 3834 §4), a few times a day
+// at most, and never to a program, nor to an address of our own.
+func (a *acceptance) answer(ctx context.Context, l List, params CommandAnswerParams) error {
+	to := a.env.From
+	if a.letter.verdict.Robot || to.IsZero() {
+		return nil
+	}
+	own, err := ownAddress(ctx, a.s.pool, to)
+	if err != nil || own.Ours {
+		return err
+	}
+	within, err := a.s.count(ctx, a.s.pool, a.s.limits.answersPerAddress, to.Key())
+	if err != nil || !within {
+		return err
+	}
+	if err := queueNotice(ctx, a.s.pool, Notice{Kind: NoticeCommandAnswer, List: l.ID, Address: to.String(), Params: params}); err != nil {
+		return err
+	}
+	a.s.cfg.Wake()
+	return nil
+}
+
+// maxCommandMail is how much of a mail is looked at for commands.
+const maxCommandMail = 64 << 10
+
+// Bounds of a mail that is taken apart for its text.
+const (
+	maxMIMEParts = 1000
+	maxMIMEDepth = 100
+)
+
+// plainText is the text of a message as a person reads it; "" where there is none that can be got
+// at.
+func plainText(raw []byte) (text string) {
+	if bytes.Count(raw, []byte("\n--")) > 2*maxMIMEParts || bytes.Count(bytes.ToLower(raw), []byte("multipart/")) > maxMIMEDepth {
+		return ""
+	}
+	defer func() {
+		if recover() != nil { // whatever a stranger sent, the others' mail must go on
+			text = ""
+		}
+	}()
+	e, err := enmime.NewParser(enmime.SkipMalformedParts(true), enmime.MaxStoredPartErrors(10)).ReadEnvelope(bytes.NewReader(raw))
+	if err != nil {
+		return ""
+	}
+	return strings.ToValidUTF8(e.Text, "?")
+}
+
+// host is the name by which our Received field calls this server.
+func (env *Envelope) host() string {
+	_, rest, _ := strings.Cut(env.Received, " by ")
+	host, _, _ := strings.Cut(rest, " ")
+	return host
+}

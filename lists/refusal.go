@@ -1,0 +1,54 @@
+package lists
+
+import (
+	"muster/lists/verdict"
+)
+
+// Codes of refusals begin with this and end with the code of what decided.
+const refusalCode = "post."
+
+// CodeDuplicate is the code of a refusal because of another message with the same Message-ID.
+const CodeDuplicate = refusalCode + "duplicate"
+
+// Sentences that are the same for every list.
+const (
+	fromSentence   = "The message must have one From field with one address"
+	loopSentence   = "The list has sent this message before: this is a mail loop"
+	authorSentence = "You are signed in as somebody else than the author in From"
+)
+
+// refusal is why a list does not take a post, in words for who sent it. They are ASCII and name
+// nothing but what the sender knows.
+func refusal(l List, d verdict.Decision) *Error {
+	return refuse(l, d.Code(), refusalSentence(l, d))
+}
+
+func refusalSentence(l List, d verdict.Decision) string {
+	switch d.Reason {
+	case verdict.RuleFrom:
+		return fromSentence
+	case verdict.RuleLoop:
+		return loopSentence
+	case verdict.RuleAutomatic:
+		return "Automatic mail is no post to " + l.Address().String()
+	case verdict.RuleSize:
+		return "The message is too large"
+	case verdict.RuleAuthor:
+		return authorSentence
+	}
+	return "Only members may post to " + l.Address().String() + "; join it first, or write to " + l.Role("owner").String()
+}
+
+func refuse(l List, code, sentence string) *Error {
+	return &Error{Kind: Denied, Code: refusalCode + code, Msg: sentence, Params: map[string]any{"List": l.Address().String()}}
+}
+
+func duplicate(l List) *Error {
+	e := refuse(l, "duplicate", "Another message with this Message-ID was posted to "+l.Address().String())
+	e.Kind = Exists
+	return e
+}
+
+func unknownRecipient(t Target) *Error {
+	return &Error{Kind: NotFound, Code: "recipient.unknown", Msg: "There is no such address here"}
+}

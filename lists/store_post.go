@@ -1,0 +1,89 @@
+package lists
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+)
+
+const postColumns = `id, ref, coalesce(list, 0) AS list_id, kind, state, arrived, accepted, sender, author, message_id, subject,
+	size, authenticated`
+
+const (
+	postByRefSelect = `SELECT ` + postColumns + ` FROM post WHERE ref = $1`
+	postByIDSelect  = `SELECT ` + postColumns + ` FROM post WHERE id = $1`
+	postLock        = postByIDSelect + ` FOR UPDATE`
+)
+
+func selectPostByRef(ctx context.Context, q querier, ref string) (Post, error) {
+	return collectOne[Post](ctx, q, postByRefSelect, ref)
+}
+
+func selectPostByID(ctx context.Context, q querier, id uuid.UUID) (Post, error) {
+	return collectOne[Post](ctx, q, postByIDSelect, id)
+}
+
+func lockPost(ctx context.Context, q querier, id uuid.UUID) (Post, error) {
+	return collectOne[Post](ctx, q, postLock, id)
+}
+
+func selectPostRef(ctx context.Context, q querier, id uuid.UUID) (ref string, err error) {
+	err = q.QueryRow(ctx, `SELECT ref FROM post WHERE id = $1`, id).Scan(&ref)
+	return ref, err
+}
+
+// Held posts are few among many and have an index of their own, which is used only where the
+// statement says so in its text.
+const (
+	postsSelect = `SELECT ` + postColumns + ` FROM post
+WHERE list = @list AND kind = 'post' AND (@state = '' OR state = @state) AND (@first OR id < @before)
+ORDER BY id DESC LIMIT @limit`
+
+	heldSelect = `SELECT ` + postColumns + ` FROM post
+WHERE list = @list AND kind = 'post' AND state = 'held' AND (@first OR id < @before)
+ORDER BY id DESC LIMIT @limit`
+)
+
+func selectPosts(ctx context.Context, q querier, listID int64, query PostQuery, limit int) ([]Post, error) {
+	sql := postsSelect
+	args := pgx.NamedArgs{"list": listID, "first": query.Before == uuid.Nil, "before": query.Before, "limit": limit}
+	if query.State == PostHeld {
+		sql = heldSelect
+	} else {
+		args["state"] = query.State
+	}
+	return collect[Post](ctx, q, sql, args)
+}
+
+const decisionsSelect = `SELECT at, actor, action, reason, trace FROM decision WHERE post = $1 ORDER BY n`
+
+func selectDecisions(ctx context.Context, q querier, post uuid.UUID) ([]Decision, error) {
+	return collect[Decision](ctx, q, decisionsSelect, post)
+}
+
+const decisionInsert = `INSERT INTO decision (post, n, actor, action, reason)
+SELECT @post, coalesce(max(n) + 1, 0), @actor, @action, @reason FROM decision WHERE post = @post`
+
+func insertDecision(ctx context.Context, q querier, post uuid.UUID, actor string, r ruling) error {
+	_, err := q.Exec(ctx, decisionInsert, pgx.NamedArgs{"post": post, "actor": actor, "action": r.action, "reason": r.reason})
+	return err
+}
+
+const postStateUpdate = `UPDATE post SET state = $2, accepted = CASE WHEN $2 = 'accepted' THEN now() END
+WHERE id = $1 RETURNING ` + postColumns
+
+func updatePostState(ctx context.Context, q querier, id uuid.UUID, state string) (Post, error) {
+	return collectOne[Post](ctx, q, postStateUpdate, id, state)
+}
+
+// forgetSeen frees the Message-ID of a post, if it is this post that holds it.
+func forgetSeen(ctx context.Context, q querier, p Post) error {
+	_, err := q.Exec(ctx, `DELETE FROM seen WHERE list = $1 AND id_hash = $2 AND post = $3`, p.ListID, postIDHash(p.Kind, p.MessageID), p.ID)
+	return err
+}
+
+func selectPiece(ctx context.Context, q querier, post uuid.UUID, n int) (piece []byte, err error) {
+	err = q.QueryRow(ctx, `SELECT bytes FROM post_raw WHERE post = $1 AND n = $2`, post, n).Scan(&piece)
+	return piece, err
+}
