@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"slices"
 	"text/tabwriter"
@@ -44,13 +45,16 @@ func (b *bench) compare(ctx context.Context, c comparison) (row, error) {
 		b.say("%s: %d of %d: %.0f against %.0f", c.name, i+1, b.runs, x, y)
 		ours, theirs, ratios = append(ours, x), append(theirs, y), append(ratios, x/y)
 	}
-	return row{c.name, median(ours), median(theirs), median(ratios), c.aim}, nil
+	return row{c.name, round(median(ours)), round(median(theirs)), round(median(ratios)), c.aim}, nil
 }
 
 // memoryRow holds a peak, in MB, against a limit.
 func memoryRow(name string, peak, limit float64) row {
-	return row{name, peak, limit, limit / peak, 1}
+	return row{name, round(peak), limit, round(limit / peak), 1}
 }
+
+// round drops the digits that mean nothing.
+func round(f float64) float64 { return math.Round(f*1000) / 1000 }
 
 // median is the one in the middle, or the mean of the two there.
 func median(values []float64) float64 {
