@@ -1,6 +1,6 @@
 # Muster in a container: one static binary and the certificates it checks others' by. PostgreSQL
 # runs beside it, see docker-compose.yml.
-FROM golang:1.26-bookworm AS build
+FROM golang:1.26.8-bookworm AS build
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download

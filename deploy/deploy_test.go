@@ -64,6 +64,27 @@ func TestComposeFile(t *testing.T) {
 	}
 }
 
+// TestImageHasTheGoOfTheModule: Go's images do not fetch another toolchain than their own.
+func TestImageHasTheGoOfTheModule(t *testing.T) {
+	t.Parallel()
+	version := regexp.MustCompile(`(?m)^(?:go |FROM golang:)([0-9.]+)`)
+	found := map[string]string{}
+	for _, name := range []string{"../go.mod", "../Dockerfile"} {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := version.FindSubmatch(text)
+		if m == nil {
+			t.Fatalf("%s names no version of Go", name)
+		}
+		found[name] = string(m[1])
+	}
+	if found["../go.mod"] != found["../Dockerfile"] {
+		t.Errorf("the versions of Go differ: %v", found)
+	}
+}
+
 // TestScripts: a shell reads each of them without complaint.
 func TestScripts(t *testing.T) {
 	t.Parallel()

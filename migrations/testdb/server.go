@@ -49,18 +49,25 @@ var theServer = sync.OnceValues(func() (*server, error) {
 
 // watchdog is the parent of a private server. It outlives the test process in every case, SIGKILL
 // too, because it waits for the end of a pipe whose writing end only that process holds; then it
-// stops the server and removes the directory. $1 is the directory, $2 whether to keep it, the
+// stops the server and removes the directory. It is there before anything is in the directory, and
+// starts the server upon a line through the pipe. $1 is the directory, $2 whether to keep it, the
 // rest the server's command.
 const watchdog = `
 dir=$1 keep=$2; shift 2
-"$@" </dev/null >"$dir/log" 2>&1 &
-server=$!
-read -r _
-if [ -n "$keep" ]; then
-	kill -INT $server; wait $server
-else
-	kill -QUIT $server; wait $server; rm -rf "$dir"
+if read -r _; then
+	"$@" </dev/null >"$dir/log" 2>&1 &
+	server=$!
+	read -r _
+	if [ -n "$keep" ]; then
+		kill -INT $server; wait $server
+		exit
+	fi
+	kill -QUIT $server; wait $server
 fi
+for try in 1 2 3 4 5; do # an initdb that lost its parent may still be at work
+	rm -rf "$dir" && exit
+	sleep 1
+done
 `
 
 func startPrivate(ctx context.Context) (*server, error) {
@@ -77,13 +84,16 @@ func startPrivate(ctx context.Context) (*server, error) {
 		return nil, err
 	}
 	s := &server{dir: dir, postgres: filepath.Join(bin.Dir, "postgres"), keep: os.Getenv("TESTDB_KEEP") != ""}
-	if err := errors.Join(account.Own(dir), bin.Initdb(ctx, account, filepath.Join(dir, "data"), "muster", "--auth=trust", "--no-sync")); err != nil {
-		return nil, errors.Join(err, os.RemoveAll(dir))
-	}
 	s.url = &url.URL{Scheme: "postgres", User: url.User("muster"), Path: "/postgres",
 		RawQuery: url.Values{"host": {dir}, "port": {"5432"}}.Encode()}
-	if err := s.launch(account); err != nil {
+	if err := errors.Join(account.Own(dir), s.watch(account)); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	if err := bin.Initdb(ctx, account, filepath.Join(dir, "data"), "muster", "--auth=trust", "--no-sync"); err != nil {
+		return nil, errors.Join(err, s.lifeline.Close())
+	}
+	if _, err := s.lifeline.WriteString("start\n"); err != nil {
+		return nil, err
 	}
 	return s, s.wait(ctx)
 }
@@ -107,7 +117,8 @@ func tempDir() string {
 	return "/tmp"
 }
 
-func (s *server) launch(account privatepg.Account) error {
+// watch starts the watchdog.
+func (s *server) watch(account privatepg.Account) error {
 	keep := ""
 	if s.keep {
 		keep = "yes"
