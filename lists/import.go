@@ -86,13 +86,18 @@ func (im *importer) run(ctx context.Context, r io.Reader) (err error) {
 	}
 	im.batch = make([]importRow, 0, importBatch)
 	err = im.readAll(ctx, in)
-	return errors.Join(err, im.note(context.WithoutCancel(ctx)))
+	return errors.Join(err, im.finish(context.WithoutCancel(ctx)))
 }
 
-// note writes the audit row, also of an import that broke off.
-func (im *importer) note(ctx context.Context) error {
+// finish writes the audit row, also of an import that broke off.
+func (im *importer) finish(ctx context.Context) error {
 	if im.opts.DryRun || im.report.Added == 0 {
 		return nil
+	}
+	if im.report.Added >= importBatch {
+		if err := im.store.analyze(ctx); err != nil {
+			return err
+		}
 	}
 	return audit(ctx, im.store.conn, im.by, "member.import", im.list.ID, map[string]any{
 		"added": im.report.Added, "already": im.report.Already, "refused": im.report.Refused,

@@ -33,6 +33,7 @@ type lineReader struct {
 type line struct {
 	number int
 	text   string
+	err    error // errRecordLong, or nil
 }
 
 func newLineReader(r io.Reader) *lineReader {
@@ -45,7 +46,7 @@ func (r *lineReader) next() (line, error) {
 	if len(r.pending) > 0 {
 		l := r.pending[0]
 		r.pending = r.pending[1:]
-		return l, nil
+		return l, l.err
 	}
 	raw, err := r.in.ReadSlice('\n')
 	if err != nil && (err != io.EOF || len(raw) == 0) && err != bufio.ErrBufferFull {
@@ -54,7 +55,8 @@ func (r *lineReader) next() (line, error) {
 	r.number++
 	l := line{number: r.number, text: utf8Line(bytes.TrimRight(raw, "\r\n"))}
 	if err == bufio.ErrBufferFull {
-		return line{number: r.number, text: clip(l.text)}, r.skipLine()
+		l = line{number: r.number, text: clip(l.text), err: errRecordLong}
+		return l, r.skipLine()
 	}
 	return l, nil
 }
@@ -158,13 +160,16 @@ func (r *lineReader) longRecord(first line, cells []string, comma byte) (line, [
 	text := first.text
 	for len(more) < maxRecordLines && len(text) < maxRecord {
 		l, err := r.next()
-		if err != nil {
-			if err != io.EOF && err != errRecordLong {
-				return first, nil, err
-			}
+		if err == io.EOF {
 			break
 		}
+		if err != nil && err != errRecordLong {
+			return first, nil, err
+		}
 		more = append(more, l)
+		if err != nil {
+			break
+		}
 		text += "\n" + l.text
 		found, open, err := splitRecord(cells, text, comma)
 		if err != nil {

@@ -50,6 +50,13 @@ func (s *importStore) close(ctx context.Context) {
 	s.conn.Release()
 }
 
+// analyze tells the planner of the rows that came: what walks an index over them next would
+// otherwise be planned for the table as it was, until autovacuum comes by.
+func (s *importStore) analyze(ctx context.Context) error {
+	_, err := s.conn.Exec(ctx, `ANALYZE member`)
+	return err
+}
+
 const importFacts = `SELECT ARRAY(SELECT name FROM domain), EXISTS (SELECT FROM tombstone WHERE list = $1)`
 
 // selectImportFacts are the domains of ours, and whether the list has tombstones.
@@ -134,26 +141,20 @@ func copyBatch(ctx context.Context, tx pgx.Tx, batch []importRow) error {
 	return err
 }
 
-const (
-	// A batch is small beside a list of a million: each of its keys is looked up.
-	importPlan = `SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off`
-
-	importTry = `INSERT INTO import_seen
+// Each key is looked up for itself: a join would be planned by what is known of member, which is
+// nothing yet when most of its rows came a minute ago.
+const importTry = `INSERT INTO import_seen
 SELECT key FROM import_member i
-WHERE NOT EXISTS (SELECT FROM member m WHERE m.list = $1 AND m.key = i.key AND m.left_at IS NULL)
+WHERE (SELECT true FROM member m WHERE m.list = $1 AND m.key = i.key AND m.left_at IS NULL) IS NULL
 ON CONFLICT DO NOTHING`
-)
 
 // try returns how many rows of a batch insert would add after the batches before it.
 func (s *importStore) try(ctx context.Context, listID int64, batch []importRow) (added int, err error) {
 	err = pgx.BeginFunc(ctx, s.conn, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, importPlan); err != nil {
-			return err
-		}
 		if err := copyBatch(ctx, tx, batch); err != nil {
 			return err
 		}
-		tag, err := tx.Exec(ctx, importTry, listID)
+		tag, err := tx.Exec(ctx, importTry, pgx.QueryExecModeExec, listID) // planned each time, as the table grows
 		added = int(tag.RowsAffected())
 		return err
 	})

@@ -73,14 +73,20 @@ type listRange struct {
 	Mine        bool
 }
 
-// The order is that of domain's and list's unique indexes, so that a page costs its length.
-const listsSelect = `SELECT ` + listColumns + ` FROM domain d JOIN list l ON l.domain = d.id
-WHERE l.deleted IS NULL
-	AND (@domain = '' OR d.name = @domain)
-	AND d.name >= @after_domain AND (d.name, l.local) > (@after_domain, @after_local)
-	AND (NOT @mine AND (@admin OR l.advertised)
-		OR l.id IN (SELECT list FROM role WHERE key = ANY (@keys)
-			UNION ALL SELECT list FROM member WHERE key = ANY (@keys) AND left_at IS NULL))
+// The order is that of the unique indexes of domain and list: one domain after the other is walked
+// until the page is full. The domain stands in the comparisons and in the order, so that no other
+// index offers itself.
+const listsSelect = `SELECT ` + listColumns + `
+FROM (SELECT id, name FROM domain WHERE name >= @after_domain AND (@domain = '' OR name = @domain) ORDER BY name) d
+CROSS JOIN LATERAL (
+	SELECT * FROM list
+	WHERE deleted IS NULL AND (domain, local) < (d.id + 1, '')
+		AND (domain, local) > (d.id, CASE WHEN d.name = @after_domain THEN @after_local ELSE '' END)
+		AND (NOT @mine AND (@admin OR advertised)
+			OR list.id IN (SELECT role.list FROM role WHERE key = ANY (@keys)
+				UNION ALL SELECT member.list FROM member WHERE key = ANY (@keys) AND left_at IS NULL))
+	ORDER BY domain, local LIMIT @limit
+) l
 ORDER BY d.name, l.local
 LIMIT @limit`
 

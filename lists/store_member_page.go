@@ -17,29 +17,34 @@ type memberRange struct {
 }
 
 // Each statement is one walk of an index, forwards or backwards: member_key or member_domain. The
-// counts are ordered so that they walk it too, instead of looking for the first rows anywhere.
+// list stands in the comparisons and in the order, as "list = @list" would not, so that no other
+// index offers itself: whatever the planner believes of the rows, a page reads what it shows.
 const (
 	membersByKey = `SELECT ` + memberColumns + ` FROM member
-WHERE list = @list AND left_at IS NULL AND key >= @from AND key < @to AND key > @key
-ORDER BY key LIMIT @limit`
+WHERE left_at IS NULL AND (list, key) >= (@list, @from) AND (list, key) < (@list, @to) AND (list, key) > (@list, @key)
+ORDER BY list, key LIMIT @limit`
 
 	membersByKeyBack = `SELECT ` + memberColumns + ` FROM member
-WHERE list = @list AND left_at IS NULL AND key >= @from AND key < @to AND key < @key
-ORDER BY key DESC LIMIT @limit`
+WHERE left_at IS NULL AND (list, key) >= (@list, @from) AND (list, key) < (@list, @to) AND (list, key) < (@list, @key)
+ORDER BY list DESC, key DESC LIMIT @limit`
 
 	membersByDomain = `SELECT ` + memberColumns + ` FROM member
-WHERE list = @list AND left_at IS NULL AND domain >= @from AND domain < @to AND (domain, key) > (@domain, @key)
-ORDER BY domain, key LIMIT @limit`
+WHERE left_at IS NULL AND (list, domain) >= (@list, @from) AND (list, domain) < (@list, @to)
+	AND (list, domain, key) > (@list, @domain, @key)
+ORDER BY list, domain, key LIMIT @limit`
 
 	membersByDomainBack = `SELECT ` + memberColumns + ` FROM member
-WHERE list = @list AND left_at IS NULL AND domain >= @from AND domain < @to AND (domain, key) < (@domain, @key)
-ORDER BY domain DESC, key DESC LIMIT @limit`
+WHERE left_at IS NULL AND (list, domain) >= (@list, @from) AND (list, domain) < (@list, @to)
+	AND (list, domain, key) < (@list, @domain, @key)
+ORDER BY list DESC, domain DESC, key DESC LIMIT @limit`
 
 	membersCountByKey = `SELECT count(*) FROM (SELECT FROM member
-WHERE list = @list AND left_at IS NULL AND key >= @from AND key < @to ORDER BY key LIMIT @limit) m`
+WHERE left_at IS NULL AND (list, key) >= (@list, @from) AND (list, key) < (@list, @to)
+ORDER BY list, key LIMIT @limit) m`
 
 	membersCountByDomain = `SELECT count(*) FROM (SELECT FROM member
-WHERE list = @list AND left_at IS NULL AND domain >= @from AND domain < @to ORDER BY domain, key LIMIT @limit) m`
+WHERE left_at IS NULL AND (list, domain) >= (@list, @from) AND (list, domain) < (@list, @to)
+ORDER BY list, domain, key LIMIT @limit) m`
 )
 
 func (r memberRange) args() pgx.NamedArgs {
