@@ -96,9 +96,15 @@ func (l *lane) reserve(n int) {
 // offer queues a run and sees that there is somebody to take it.
 func (l *lane) offer(r *run) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.queue <- r // never blocks: room keeps to its capacity
-	l.staff()
+	blocked := l.blockedLocked() // meanwhile: who waited has been sent back already
+	if !blocked {
+		l.queue <- r // never blocks: room keeps to its capacity
+		l.staff()
+	}
+	l.mu.Unlock()
+	if blocked {
+		l.traffic.release(r)
+	}
 }
 
 // staff starts a worker where runs wait and one more is allowed.
@@ -147,11 +153,22 @@ func (l *lane) poll() *run {
 	}
 }
 
-// resign gives up the place of a worker that cannot go on.
+// resign gives up the place of a worker that cannot go on. The last one sends back what waits.
 func (l *lane) resign() {
 	l.mu.Lock()
 	l.workers--
+	last := l.workers == 0
 	l.mu.Unlock()
+	if last {
+		l.sendBack()
+	}
+}
+
+// sendBack gives the runs that wait back to the queue.
+func (l *lane) sendBack() {
+	for r := l.poll(); r != nil; r = l.poll() {
+		l.traffic.release(r)
+	}
 }
 
 // returned counts a run that left the lane.
@@ -329,9 +346,7 @@ func (l *lane) trouble(reason string) {
 	l.mu.Unlock()
 	l.traffic.log.Warn("destination left alone", "destination", l.name, "for", wait.Round(time.Second), "failures", failures, "reason", reason)
 	l.traffic.saveBlock(l, failures, wait, reason)
-	for r := l.poll(); r != nil; r = l.poll() {
-		l.traffic.release(r)
-	}
+	l.sendBack()
 }
 
 // hops are the servers of the destination, looked up again when they are old.

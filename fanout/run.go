@@ -87,7 +87,8 @@ type refusal struct {
 }
 
 // fill takes the next recipients of a run, at most limit and all of one domain where lanes differ
-// by domain. It returns false if nobody is left who gets a copy.
+// by domain, among the places that were checked. It returns false if none of those is left who gets
+// a copy.
 func (b *batch) fill(r *run, limit int, laneOf func(domain string) *lane) bool {
 	m := r.message
 	if m.personal {
@@ -97,7 +98,7 @@ func (b *batch) fill(r *run, limit int, laneOf func(domain string) *lane) bool {
 	b.who, b.refused = b.who[:0], b.refused[:0]
 	b.envelope = smtpclient.Envelope{To: b.envelope.To[:0], Size: m.size, EightBit: m.eightbit, UTF8: m.utf8, From: m.sender}
 	domain := ""
-	for b.to < len(r.members) && len(b.who) < limit {
+	for end := min(r.checked, len(r.members)); b.to < end && len(b.who) < limit; {
 		address := r.addresses[b.to]
 		if address == "" {
 			b.to++
@@ -113,6 +114,7 @@ func (b *batch) fill(r *run, limit int, laneOf func(domain string) *lane) bool {
 		b.to++
 	}
 	if len(b.who) == 0 {
+		r.next = b.to
 		return false
 	}
 	if laneOf != nil {

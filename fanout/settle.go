@@ -11,27 +11,30 @@ import (
 // text, or what stands for it where none came; who was refused before is judged by that refusal.
 func (r *run) settle(b *batch, host string, answer refusal) {
 	now := time.Now()
-	failed := 0
+	first := 0 // of the recipients in a row that were answered the same
 	for i, place := range b.who {
-		said := answer
-		if i < len(b.refused) && b.refused[i].reply != nil {
-			said = b.refused[i]
-		}
+		said := b.said(i, answer)
 		if v := judge(said.stage, said.reply); v == delivered {
 			r.succeed(place)
 		} else {
-			failed++
 			r.fail(place, v, said, host)
-			at := r.Done + int32(place)
-			r.journal.add(now, at, at, host, said.reply)
 		}
-	}
-	if failed < len(b.who) {
-		r.journal.add(now, r.Done+int32(b.from), r.Done+int32(b.to)-1, host, answer.reply)
+		if i+1 == len(b.who) || b.who[i+1] != place+1 || b.said(i+1, answer).reply != said.reply {
+			r.journal.add(now, r.Done+int32(b.who[first]), r.Done+int32(place), host, said.reply)
+			first = i + 1
+		}
 	}
 	r.flying--
 	r.breaks = 0
 	r.pass(b.to)
+}
+
+// said is what recipient i was answered: a refusal, or what came to the text.
+func (b *batch) said(i int, answer refusal) refusal {
+	if i < len(b.refused) && b.refused[i].reply != nil {
+		return b.refused[i]
+	}
+	return answer
 }
 
 // postpone makes deferrals of a batch that nobody was asked about: its destination has no room.

@@ -3,6 +3,7 @@ package fanout
 import (
 	"bufio"
 	"bytes"
+	"io"
 	"net"
 	"strings"
 	"sync"
@@ -145,7 +146,16 @@ func (s *sink) session(c net.Conn) {
 			say("221 2.0.0 bye")
 			return
 		}
-		if answer == "drop" || !say(answer) {
+		if answer == "drop" {
+			// What was answered before arrives: an end is no reset.
+			_ = w.Flush()
+			if half, ok := c.(interface{ CloseWrite() error }); ok {
+				_ = half.CloseWrite()
+			}
+			_, _ = io.Copy(io.Discard, c)
+			return
+		}
+		if !say(answer) {
 			return
 		}
 	}

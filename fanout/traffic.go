@@ -278,9 +278,7 @@ func (t *traffic) drain() {
 	}
 	t.mu.Unlock()
 	for _, l := range lanes {
-		for r := l.poll(); r != nil; r = l.poll() {
-			t.release(r)
-		}
+		l.sendBack()
 		l.closeIdle()
 	}
 }

@@ -138,7 +138,7 @@ func (w *worker) take() *batch {
 
 // fill takes a batch from a run, or is done with it.
 func (w *worker) fill(r *run) *batch {
-	if r.lost == nil {
+	for r.lost == nil && r.next < len(r.members) {
 		w.check(r)
 		b := &w.spare[w.turn]
 		if b.fill(r, w.batchLimit(), w.laneOf()) {
@@ -187,10 +187,8 @@ func (w *worker) check(r *run) {
 	to := min(r.next+max(checkEvery, w.batchLimit()), len(r.members))
 	gone, err := selectGone(w.t.hard, w.t.pool, r.members[r.next:to])
 	if err != nil {
-		if w.t.hard.Err() == nil {
-			w.t.log.Warn("not asked who left", "shard", r.ID, "error", err)
-		}
-		return // the next batch asks again
+		// They were asked for when the shard was claimed, and without the database no dot is sent.
+		w.t.log.Debug("not asked who left", "shard", r.ID, "error", err)
 	}
 	r.drop(gone)
 	r.checked = to

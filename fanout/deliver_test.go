@@ -1,0 +1,549 @@
+package fanout
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// quick makes what is deferred or blocked come back at once.
+func quick(c *Config) {
+	c.pace.retry = func(int) time.Duration { return 100 * time.Millisecond }
+	c.pace.soon = func() time.Duration { return 50 * time.Millisecond }
+	c.pace.block = func(int) time.Duration { return 100 * time.Millisecond }
+	c.pace.steady = 100 * time.Millisecond
+}
+
+// once fails the test unless everybody of n members got exactly one copy.
+func (s *sink) once(t *testing.T, n int) {
+	t.Helper()
+	got := s.got()
+	if len(got) != n {
+		t.Errorf("%d of %d members got a copy", len(got), n)
+	}
+	for to, copies := range got {
+		if copies != 1 {
+			t.Errorf("%s got %d copies", to, copies)
+		}
+	}
+}
+
+// finished waits until all fan-outs are through.
+func (w *world) finished() {
+	w.t.Helper()
+	eventually(w.t, "everything finished", func() bool {
+		return w.count(`SELECT (SELECT count(*) FROM fanout WHERE finished IS NULL)
+			+ (SELECT count(*) FROM post WHERE planned IS NULL) + (SELECT count(*) FROM notice WHERE planned IS NULL)`) == 0
+	})
+}
+
+// The dot gate: whenever a final dot arrives, at most one outcome a connection is not committed,
+// and on one connection none.
+func TestNoDotBeforeTheLastOutcomeIsCommitted(t *testing.T) {
+	t.Parallel()
+	for _, connections := range []int{1, 5} {
+		t.Run(fmt.Sprint(connections), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			list := w.list("dev", 1)
+			w.members(list, 300, 3)
+			s := newSink(t)
+			var mu sync.Mutex
+			dots, broken := 0, 0
+			s.dot = func(*letter) string {
+				mu.Lock()
+				defer mu.Unlock()
+				dots++
+				var saved int
+				if err := w.pool.QueryRow(context.Background(), `SELECT COALESCE(sum(sent), 0) FROM shard`).Scan(&saved); err != nil {
+					return ""
+				}
+				if dots-saved > connections {
+					broken++
+				}
+				return ""
+			}
+			c := w.config(s.serve())
+			c.Connections = connections
+			e, _ := w.start(c)
+			w.post(list, testMessage)
+			e.Wake()
+			w.finished()
+			s.once(t, 300)
+			if broken > 0 {
+				t.Errorf("%d of %d dots came before their time", broken, dots)
+			}
+		})
+	}
+}
+
+// D04: 451 for a third of the recipients: they come again, and hold up nobody.
+func TestTemporaryRefusals(t *testing.T) {
+	t.Parallel()
+	for _, verp := range []int{0, 1} {
+		t.Run(fmt.Sprintf("verp=%d", verp), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			list := w.list("dev", verp)
+			w.members(list, 500, 5)
+			s := newSink(t)
+			var refused sync.Map
+			s.rcpt = func(to string) string {
+				if _, again := refused.LoadOrStore(to, true); !again && rand.IntN(10) < 3 {
+					return "451 4.2.1 later"
+				}
+				return ""
+			}
+			c := w.config(s.serve())
+			quick(&c)
+			e, _ := w.start(c)
+			post := w.post(list, testMessage)
+			e.Wake()
+			w.finished()
+			s.once(t, 500)
+			p, err := e.Progress(context.Background(), post)
+			if err != nil || p.Delivered != 500 || p.Deferred+p.Bounced+p.Waiting != 0 || !p.Finished {
+				t.Errorf("%+v, %v", p, err)
+			}
+			if n := w.count(`SELECT count(*) FROM delivery`); n != 0 {
+				t.Errorf("%d exceptions left", n)
+			}
+		})
+	}
+}
+
+// Who does not exist bounces, once, and the others get their copy.
+func TestPermanentRefusals(t *testing.T) {
+	t.Parallel()
+	for _, verp := range []int{0, 1} {
+		t.Run(fmt.Sprintf("verp=%d", verp), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			list := w.list("dev", verp)
+			w.members(list, 200, 2)
+			s := newSink(t)
+			s.rcpt = func(to string) string {
+				if strings.HasPrefix(to, "m00000") {
+					return "550 5.1.1 no such user"
+				}
+				return ""
+			}
+			e, _ := w.start(w.config(s.serve()))
+			post := w.post(list, testMessage)
+			e.Wake()
+			w.finished()
+			s.once(t, 190)
+			p, err := e.Progress(context.Background(), post)
+			if err != nil || p.Delivered != 190 || p.Bounced != 10 {
+				t.Errorf("%+v, %v", p, err)
+			}
+			if len(p.Replies) != 2 || p.Replies[1].Text != "550 5.1.1 no such user" || p.Replies[1].Copies != 10 || p.Replies[0].Copies != 190 {
+				t.Errorf("replies %+v", p.Replies)
+			}
+			if n := w.count(`SELECT count(*) FROM bounce WHERE source = 'smtp' AND hard AND status = '5.1.1' AND list = $1`, list); n != 10 {
+				t.Errorf("%d bounces", n)
+			}
+			found, err := e.Trace(context.Background(), post, "m000003@d1.example")
+			if err != nil || len(found) != 1 || found[0].Reply != "550 5.1.1 no such user" || found[0].Host != s.addr() {
+				t.Errorf("trace %+v, %v", found, err)
+			}
+			found, err = e.Trace(context.Background(), post, "m000123@d1.example")
+			if err != nil || len(found) != 1 || found[0].Reply != "250 2.0.0 queued" {
+				t.Errorf("trace %+v, %v", found, err)
+			}
+		})
+	}
+}
+
+// D05: the connection ends after the text, before the reply: the copies come again. 250 that is
+// lost makes a second copy of the transaction in flight, and of nothing else.
+func TestConnectionLostAfterTheDot(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	list := w.list("dev", 1)
+	w.members(list, 200, 2)
+	s := newSink(t)
+	var n atomic.Int64
+	s.dot = func(*letter) string {
+		switch n.Add(1) {
+		case 30, 60, 61:
+			return "drop"
+		case 90:
+			return "taken drop"
+		}
+		return ""
+	}
+	c := w.config(s.serve())
+	quick(&c)
+	e, _ := w.start(c)
+	w.post(list, testMessage)
+	e.Wake()
+	w.finished()
+	got := s.got()
+	extra := 0
+	for _, copies := range got {
+		extra += copies - 1
+	}
+	if len(got) != 200 || extra != 1 {
+		t.Errorf("%d members got a copy, %d one too many", len(got), extra)
+	}
+}
+
+func TestConnectionLostAnywhere(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	list := w.list("dev", 0)
+	w.members(list, 900, 2)
+	s := newSink(t)
+	drop := func(percent int) func(string) string {
+		return func(string) string {
+			if rand.IntN(100) < percent {
+				return "drop"
+			}
+			return ""
+		}
+	}
+	s.mail, s.rcpt, s.data = drop(5), drop(1), drop(5)
+	c := w.config(s.serve())
+	quick(&c)
+	e, _ := w.start(c)
+	w.post(list, testMessage)
+	e.Wake()
+	w.finished()
+	s.once(t, 900)
+}
+
+// A server that takes a few recipients at a time gets a few at a time, without a deferral.
+func TestTooManyRecipients(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	list := w.list("dev", 0)
+	w.members(list, 250, 2)
+	s := newSink(t)
+	var mu sync.Mutex
+	most := 0
+	s.taken = func(l *letter) {
+		mu.Lock()
+		most = max(most, len(l.to))
+		mu.Unlock()
+	}
+	inTransaction := map[string]int{}
+	s.mail = func(string) string {
+		mu.Lock()
+		clear(inTransaction)
+		mu.Unlock()
+		return ""
+	}
+	s.rcpt = func(string) string {
+		mu.Lock()
+		defer mu.Unlock()
+		if inTransaction["n"]++; inTransaction["n"] > 7 {
+			return "452 4.5.3 too many recipients"
+		}
+		return ""
+	}
+	c := w.config(s.serve())
+	c.Connections = 1
+	e, _ := w.start(c)
+	w.post(list, testMessage)
+	e.Wake()
+	w.finished()
+	s.once(t, 250)
+	if most != 7 {
+		t.Errorf("up to %d recipients in a transaction", most)
+	}
+}
+
+// A server with fewer connections than we would like gets as many as it takes.
+func TestServerLimitsConnections(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	list := w.list("dev", 1)
+	w.members(list, 600, 2)
+	s := newSink(t)
+	var refused atomic.Int64
+	l := &limitedListener{Listener: s.listener, limit: 3, refused: &refused}
+	s.listener = l
+	c := w.config(s.serve())
+	quick(&c)
+	c.pace.steady = time.Minute
+	e, _ := w.start(c)
+	w.post(list, testMessage)
+	e.Wake()
+	w.finished()
+	s.once(t, 600)
+	if n := refused.Load(); n > 20 {
+		t.Errorf("%d connections too many were tried", n)
+	}
+}
+
+type limitedListener struct {
+	net.Listener
+	limit   int64
+	open    atomic.Int64
+	refused *atomic.Int64
+}
+
+func (l *limitedListener) Accept() (net.Conn, error) {
+	for {
+		c, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		if l.open.Add(1) <= l.limit {
+			return &countedConn{Conn: c, l: l}, nil
+		}
+		l.open.Add(-1)
+		l.refused.Add(1)
+		_, _ = c.Write([]byte("421 4.7.0 too many connections\r\n"))
+		_ = c.Close()
+	}
+}
+
+type countedConn struct {
+	net.Conn
+	l    *limitedListener
+	once sync.Once
+}
+
+func (c *countedConn) Close() error {
+	c.once.Do(func() { c.l.open.Add(-1) })
+	return c.Conn.Close()
+}
+
+// by sends connections to addresses of tests to the sinks that stand for them.
+func by(sinks map[string]*sink) func(context.Context, string, string) (net.Conn, error) {
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		host, _, _ := net.SplitHostPort(addr)
+		s := sinks[host]
+		if s == nil {
+			<-ctx.Done() // a host that does not answer
+			return nil, ctx.Err()
+		}
+		return new(net.Dialer).DialContext(ctx, network, s.addr())
+	}
+}
+
+func addrs(s string) []netip.Addr { return []netip.Addr{netip.MustParseAddr(s)} }
+
+// One destination says 421, one does not answer, one has no MX that works: the good one gets its
+// copies at once, in shards of its own and in mixed ones.
+func TestBadDestinationsDelayNobody(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	list := w.list("dev", 1)
+	good, busy := newSink(t), newSink(t)
+	busy.greeting = "421 4.3.2 not now"
+	good.serve()
+	busy.serve()
+	c := w.config(nil)
+	c.pace.slot = 300 * time.Millisecond
+	c.Resolver = fakeDNS{
+		mx: map[string][]MX{"null.example": {{0, ""}}},
+		addrs: map[string][]netip.Addr{
+			"good.example": addrs("192.0.2.1"), "fine.example": addrs("192.0.2.1"), "busy.example": addrs("192.0.2.2"), "silent.example": addrs("192.0.2.3"),
+		},
+	}
+	c.DialContext = by(map[string]*sink{"192.0.2.1": good, "192.0.2.2": busy})
+	for i := range 100 {
+		for _, d := range []string{"good.example", "busy.example", "silent.example"} {
+			w.member(list, fmt.Sprintf("m%d@%s", i, d))
+		}
+	}
+	for _, d := range []string{"fine.example", "busy.example", "silent.example", "null.example", "unknown.example"} {
+		w.member(list, "one@"+d)
+		w.member(list, "two@"+d)
+	}
+	e, _ := w.start(c)
+	start := time.Now()
+	post := w.post(list, testMessage)
+	e.Wake()
+	eventually(t, "all good copies", func() bool { return good.copies.Load() == 102 })
+	if took := time.Since(start); took > 10*time.Second {
+		t.Errorf("the good copies took %v", took)
+	}
+	eventually(t, "bounces", func() bool {
+		return w.count(`SELECT count(*) FROM bounce WHERE hard AND status IN ('5.1.2', '5.1.10')`) == 4
+	})
+	good.once(t, 102)
+	eventually(t, "the last outcome saved", func() bool {
+		p, err := e.Progress(context.Background(), post)
+		return err == nil && p.Delivered == 102 && p.Bounced == 4 && p.Copies == 310
+	})
+	status, err := e.Status(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocked := map[string]string{}
+	for _, d := range status.Destinations {
+		if !d.Blocked.IsZero() {
+			blocked[d.Name] = d.Reply
+		}
+	}
+	if !strings.Contains(blocked["mx:busy.example"], "421") || len(blocked) > 2 {
+		t.Errorf("blocked: %v", blocked)
+	}
+}
+
+// 5 days without success are a bounce, whatever state the copy waits in.
+func TestExpiry(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	list := w.list("dev", 1)
+	w.members(list, 20, 2)
+	s := newSink(t)
+	s.rcpt = func(to string) string { return "450 4.2.1 mailbox busy" }
+	c := w.config(s.serve())
+	quick(&c)
+	e, _ := w.start(c)
+	post := w.post(list, testMessage)
+	e.Wake()
+	eventually(t, "all deferred more than once", func() bool {
+		return w.count(`SELECT count(*) FROM delivery WHERE state = 'deferred' AND attempts > 1`) == 20
+	})
+	w.exec(`UPDATE fanout SET expires = now()`)
+	w.finished()
+	if n := w.count(`SELECT count(*) FROM bounce WHERE source = 'expired' AND NOT hard AND text LIKE '450%'`); n != 20 {
+		t.Errorf("%d bounces", n)
+	}
+	p, err := e.Progress(context.Background(), post)
+	if err != nil || p.Bounced != 20 || !p.Finished {
+		t.Errorf("%+v, %v", p, err)
+	}
+	if n, err := e.Prune(context.Background(), time.Now().Add(time.Hour)); n == 0 || err != nil {
+		t.Errorf("pruned %d, %v", n, err)
+	}
+	if after, err := e.Progress(context.Background(), post); err != nil || after.Bounced != 20 || w.count(`SELECT count(*) FROM shard`) != 0 {
+		t.Errorf("after pruning %+v, %v", after, err)
+	}
+}
+
+// Shards that nobody could send for five days bounce too.
+func TestExpiryOfADeadDestination(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	list := w.list("dev", 1)
+	w.members(list, 120, 2)
+	c := w.config(newSink(t)) // which does not answer
+	c.Relay = &Relay{Addr: "127.0.0.1:1"}
+	e, _ := w.start(c)
+	w.post(list, testMessage)
+	e.Wake()
+	eventually(t, "blocked", func() bool {
+		return w.count(`SELECT count(*) FROM destination WHERE blocked IS NOT NULL`) == 1
+	})
+	w.exec(`UPDATE fanout SET expires = now()`)
+	w.finished()
+	if n := w.count(`SELECT count(*) FROM bounce WHERE source = 'expired' AND text <> ''`); n != 120 {
+		t.Errorf("%d bounces", n)
+	}
+}
+
+// A message that cannot be composed is set aside with its error and delays nobody.
+func TestPoisonIsSetAside(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	list := w.list("dev", 1)
+	w.members(list, 60, 2)
+	s := newSink(t).serve()
+	c := w.config(s)
+	c.Mail = func(kind, lang string, data any) (string, string, error) {
+		switch kind {
+		case "panics":
+			panic("template")
+		case "fails":
+			return "", "", errors.New("no such mail")
+		}
+		return "Hello", "text\n", nil
+	}
+	e, _ := w.start(c)
+	for _, kind := range []string{"panics", "fails", "welcome"} {
+		w.exec(`INSERT INTO notice (id, list, kind, address) VALUES (gen_random_uuid(), $1, $2, 'ben@b.example')`, list, kind)
+	}
+	poison := w.post(list, testMessage)
+	w.exec(`UPDATE post SET header_len = size + 1 WHERE id = $1`, poison)
+	w.post(list, testMessage)
+	e.Wake()
+	eventually(t, "the good ones", func() bool { return s.copies.Load() == 61 })
+	status, err := e.Status(context.Background())
+	if err != nil || status.Aside != 3 {
+		t.Errorf("%+v, %v", status, err)
+	}
+	p, err := e.Progress(context.Background(), poison)
+	if err != nil || !strings.Contains(p.Error, "header of") || p.Delivered != 0 {
+		t.Errorf("%+v, %v", p, err)
+	}
+}
+
+func TestNoticesGoOutWithANullSender(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	list := w.list("dev", 1)
+	s := newSink(t)
+	s.rcpt = func(to string) string {
+		if to == "gone@b.example" {
+			return "550 5.1.1 gone"
+		}
+		return ""
+	}
+	e, _ := w.start(w.config(s.serve()))
+	w.notice(&list, "Ben@b.example")
+	w.notice(nil, "ann@a.example")
+	w.notice(&list, "gone@b.example")
+	e.Wake()
+	w.finished()
+	s.once(t, 2)
+	for _, l := range s.all() {
+		if l.from != "" || !bytes.Contains(l.data, []byte("Auto-Submitted: auto-")) {
+			t.Errorf("from %q: %s", l.from, l.data)
+		}
+	}
+	if n := w.count(`SELECT count(*) FROM bounce`); n != 0 {
+		t.Errorf("%d bounces of a notice", n)
+	}
+}
+
+// Members who leave while the fan-out runs are asked for again.
+func TestWhoLeavesMeanwhileGetsNoCopy(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	list := w.list("dev", 1)
+	w.members(list, 300, 1)
+	s := newSink(t)
+	var once sync.Once
+	s.taken = func(*letter) {
+		once.Do(func() {
+			if _, err := w.pool.Exec(context.Background(), `UPDATE member SET left_at = now() WHERE id IN (
+				SELECT u.id FROM shard s JOIN shard_members m ON m.shard = s.id CROSS JOIN LATERAL unnest(m.members) WITH ORDINALITY AS u(id, n)
+				WHERE u.n > 150)`); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	c := w.config(s.serve())
+	c.Connections = 1
+	// One shard of 300, so that it is the check along the way that finds them.
+	p := &planner{pool: w.pool, log: c.Log, relay: true, made: func() {}}
+	post := w.post(list, testMessage)
+	for p.round(context.Background()) {
+	}
+	w.exec(`WITH one AS (SELECT min(id) AS id FROM shard),
+		merged AS (UPDATE shard_members SET members = (SELECT array_agg(u ORDER BY m.shard, n) FROM shard_members m, unnest(m.members) WITH ORDINALITY AS x(u, n)) WHERE shard = (SELECT id FROM one)),
+		sized AS (UPDATE shard SET size = 300 WHERE id = (SELECT id FROM one))
+		DELETE FROM shard WHERE id <> (SELECT id FROM one)`)
+	e, _ := w.start(c)
+	w.finished()
+	s.once(t, 150)
+	if p, err := e.Progress(context.Background(), post); err != nil || p.Delivered != 150 || p.Dropped != 150 {
+		t.Errorf("%+v, %v", p, err)
+	}
+}
