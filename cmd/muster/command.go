@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync/atomic"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
 	"muster/cmd/muster/config"
+	"muster/fanout"
 	"muster/lists"
 	"muster/smtp"
 )
@@ -25,6 +27,7 @@ type services struct {
 	db    *database
 	lists *lists.Service
 	cfg   *config.Config
+	mail  atomic.Bool // something was done that may have mail go out
 }
 
 // with makes the RunE of a command that works on the database.
@@ -40,12 +43,25 @@ func (a *app) with(do work) func(*cobra.Command, []string) error {
 			return err
 		}
 		defer func() { err = errors.Join(err, db.Close(ctx)) }()
-		return do(ctx, cmd, &services{app: a, db: db, cfg: c, lists: a.listService(c, db)}, args)
+		s := newServices(a, c, db)
+		return errors.Join(do(ctx, cmd, s, args), s.tell(ctx))
 	}
 }
 
-func (a *app) listService(c *config.Config, db *database) *lists.Service {
-	return lists.New(db.Pool, lists.Config{Hostname: c.Hostname, BaseURL: c.BaseURL, DefaultDomain: c.DefaultDomain})
+func newServices(a *app, c *config.Config, db *database) *services {
+	s := &services{app: a, db: db, cfg: c}
+	s.lists = lists.New(db.Pool, lists.Config{
+		Hostname: c.Hostname, BaseURL: c.BaseURL, DefaultDomain: c.DefaultDomain, Wake: func() { s.mail.Store(true) },
+	})
+	return s
+}
+
+// tell wakes the nodes that send mail, if there may be some.
+func (s *services) tell(ctx context.Context) error {
+	if !s.mail.Load() {
+		return nil
+	}
+	return fanout.Notify(ctx, s.db.Pool)
 }
 
 // list is the list that an argument names.

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -23,10 +25,13 @@ type database struct {
 	private *privatepg.Server // nil where a URL was configured
 }
 
+// commandConnections are enough for one command, an import included.
+const commandConnections = 4
+
 // joinDatabase opens the database for one command: the configured one, or the private one of the
 // data directory, which is started if no Muster serves from it just now.
 func joinDatabase(ctx context.Context, c *config.Config) (*database, error) {
-	return openDatabase(ctx, c, func() (*privatepg.Server, error) {
+	return openDatabase(ctx, c, commandConnections, func() (*privatepg.Server, error) {
 		return privatepg.Join(ctx, c.DataDir, privatepg.Options{})
 	})
 }
@@ -36,12 +41,12 @@ func serveDatabase(ctx context.Context, c *config.Config, log *slog.Logger) (*da
 	if err := awaitDatabase(ctx, c.DatabaseURL, log); err != nil {
 		return nil, err
 	}
-	return openDatabase(ctx, c, func() (*privatepg.Server, error) {
+	return openDatabase(ctx, c, c.DatabaseConnections, func() (*privatepg.Server, error) {
 		return privatepg.Start(ctx, c.DataDir, privatepg.Options{Log: log})
 	})
 }
 
-func openDatabase(ctx context.Context, c *config.Config, private func() (*privatepg.Server, error)) (*database, error) {
+func openDatabase(ctx context.Context, c *config.Config, connections int, private func() (*privatepg.Server, error)) (*database, error) {
 	db, url := new(database), c.DatabaseURL
 	if url == "" {
 		var err error
@@ -50,23 +55,26 @@ func openDatabase(ctx context.Context, c *config.Config, private func() (*privat
 		}
 		url = db.private.URL
 	}
-	if err := db.connect(ctx, url); err != nil {
+	if err := db.connect(ctx, url, connections); err != nil {
 		return nil, errors.Join(err, db.Close(ctx))
 	}
 	return db, nil
 }
 
-func (db *database) connect(ctx context.Context, url string) error {
+func (db *database) connect(ctx context.Context, url string, connections int) error {
 	settings, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		return usageError{fmt.Errorf("database_url: %w", err)} // pgx leaves the password out
+	}
+	if !strings.Contains(url, "pool_max_conns") {
+		settings.MaxConns = int32(connections)
 	}
 	settings.ConnConfig.RuntimeParams["application_name"] = "muster"
 	if db.Pool, err = pgxpool.NewWithConfig(ctx, settings); err != nil {
 		return fmt.Errorf("database: %w", err)
 	}
 	if err := db.Ping(ctx); err != nil {
-		return fmt.Errorf("the database cannot be reached: %w", err)
+		return unreachable{err}
 	}
 	if err := migrations.Up(ctx, db.Pool); err != nil {
 		return fmt.Errorf("database: %w", err)
@@ -126,15 +134,31 @@ func awaitDatabase(ctx context.Context, url string, log *slog.Logger) error {
 			return nil
 		}
 		if !said {
-			log.Warn("the database does not take connections yet", "err", err)
+			log.Warn("the database does not take connections yet", "err", unreachable{err})
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("the database cannot be reached: %w", err)
+			return unreachable{err}
 		case <-time.After(databaseRetry):
 		}
 	}
 }
+
+// unreachable is a failure to connect, told without the driver's repetitions: it tries each address
+// with TLS and without.
+type unreachable struct{ err error }
+
+func (e unreachable) Error() string {
+	var reasons []string
+	for line := range strings.Lines(e.err.Error()) {
+		if line = strings.TrimSpace(line); line != "" && !slices.Contains(reasons, line) {
+			reasons = append(reasons, line)
+		}
+	}
+	return "the database cannot be reached; is it running, and is database_url right? " + strings.Join(reasons, " ")
+}
+
+func (e unreachable) Unwrap() error { return e.err }
 
 const sqlCannotConnectNow = "57P03"
 

@@ -11,11 +11,15 @@ import (
 // rootCommand is muster with all its commands, one a file.
 func (a *app) rootCommand() *cobra.Command {
 	root := group("muster", "A mailing-list manager with its own SMTP endpoint",
+		a.serveCommand(),
+		a.demoCommand(),
 		a.migrateCommand(),
 		a.domainCommand(),
 		a.listCommand(),
 		a.memberCommand(),
 		a.personCommand(),
+		a.postCommand(),
+		a.queueCommand(),
 		a.versionCommand(),
 	)
 	root.SilenceErrors, root.SilenceUsage = true, true

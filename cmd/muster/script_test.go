@@ -22,8 +22,21 @@ func TestScripts(t *testing.T) {
 		UpdateScripts:       *update,
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
-		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"status": scriptStatus},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"status":      scriptStatus,
+			"serve":       scriptServe,
+			"stop":        scriptStop,
+			"signal":      scriptSignal,
+			"abort":       scriptAbort,
+			"certificate": scriptCertificate,
+			"starttls":    scriptStartTLS,
+			"smtp":        scriptSMTP,
+			"refuse":      scriptRefuse,
+			"stall":       scriptStall,
+			"arrived":     scriptArrived,
+		},
 		Setup: func(env *testscript.Env) error {
+			env.Values[valuesKey{}] = map[any]any{}
 			env.Setenv("MUSTER_DATABASE_URL", testdb.URL(t))
 			// Whatever the machine has in /etc/muster is not for tests.
 			file := filepath.Join(env.WorkDir, ".muster.toml")

@@ -4,27 +4,28 @@ import "time"
 
 // Config is the settings as read and checked. Each field is a row of Settings, by its key.
 type Config struct {
-	DataDir         string        `koanf:"data_dir"`
-	DatabaseURL     string        `koanf:"database_url"`
-	Hostname        string        `koanf:"hostname"`
-	DefaultDomain   string        `koanf:"default_domain"`
-	Roles           []string      `koanf:"roles"`
-	SMTPListen      []string      `koanf:"smtp_listen"`
-	LMTPListen      []string      `koanf:"lmtp_listen"`
-	TLSCert         string        `koanf:"tls_cert"`
-	TLSKey          string        `koanf:"tls_key"`
-	AuthWithoutTLS  bool          `koanf:"auth_without_tls"`
-	TrustedNetwork  []string      `koanf:"trusted_network"`
-	HTTPListen      string        `koanf:"http_listen"`
-	BaseURL         string        `koanf:"base_url"`
-	TrustedProxies  []string      `koanf:"trusted_proxies"`
-	Relay           string        `koanf:"relay"`
-	Resolver        string        `koanf:"resolver"`
-	Connections     int           `koanf:"connections"`
-	ShutdownTimeout time.Duration `koanf:"shutdown_timeout"`
-	LogLevel        string        `koanf:"log_level"`
-	LogFormat       string        `koanf:"log_format"`
-	Limits          Limits        `koanf:"limits"`
+	DataDir             string        `koanf:"data_dir"`
+	DatabaseURL         string        `koanf:"database_url"`
+	DatabaseConnections int           `koanf:"database_connections"`
+	Hostname            string        `koanf:"hostname"`
+	DefaultDomain       string        `koanf:"default_domain"`
+	Roles               []string      `koanf:"roles"`
+	SMTPListen          []string      `koanf:"smtp_listen"`
+	LMTPListen          []string      `koanf:"lmtp_listen"`
+	TLSCert             string        `koanf:"tls_cert"`
+	TLSKey              string        `koanf:"tls_key"`
+	AuthWithoutTLS      bool          `koanf:"auth_without_tls"`
+	TrustedNetwork      []string      `koanf:"trusted_network"`
+	HTTPListen          string        `koanf:"http_listen"`
+	BaseURL             string        `koanf:"base_url"`
+	TrustedProxies      []string      `koanf:"trusted_proxies"`
+	Relay               string        `koanf:"relay"`
+	Resolver            string        `koanf:"resolver"`
+	Connections         int           `koanf:"connections"`
+	ShutdownTimeout     time.Duration `koanf:"shutdown_timeout"`
+	LogLevel            string        `koanf:"log_level"`
+	LogFormat           string        `koanf:"log_format"`
+	Limits              Limits        `koanf:"limits"`
 
 	origin map[string]string // where a key was set, for messages
 }

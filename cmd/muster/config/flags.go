@@ -18,7 +18,7 @@ func AddFlags(fs *pflag.FlagSet, scope Scope) {
 // addFlag leaves the defaults to the table: a flag that was not given says nothing.
 func (s Setting) addFlag(fs *pflag.FlagSet) {
 	usage := strings.ReplaceAll(s.Doc, "`", "")
-	if d := s.defaultText(); d != "" {
+	if d := s.defaultText(); d != "" && s.Kind != Bool {
 		usage += " (default " + strings.ReplaceAll(d, "`", "") + ")"
 	}
 	switch s.Kind {
@@ -28,9 +28,6 @@ func (s Setting) addFlag(fs *pflag.FlagSet) {
 		fs.StringSlice(s.FlagName(), nil, usage)
 	default:
 		fs.String(s.FlagName(), "", usage)
-	}
-	if s.Kind != Bool {
-		fs.Lookup(s.FlagName()).DefValue = ""
 	}
 }
 

@@ -13,6 +13,8 @@ func base() []Setting {
 			Doc: "Directory that holds what this node keeps: the private PostgreSQL, spooled messages, its identity."},
 		{Key: "database_url", Kind: Text, Flag: true, DefaultDoc: "a private PostgreSQL in the data directory", Hide: hidePassword,
 			Doc: "PostgreSQL 15 or later to use, as `postgres://user:password@host/database` or `host=… dbname=…`."},
+		{Key: "database_connections", Kind: Number, Flag: true, Scope: Serving, Default: "20",
+			Doc: "Connections to the database at most, where its URL does not say pool_max_conns; the fan-out has three more."},
 		{Key: "hostname", Kind: Text, Flag: true, Scope: Serving, DefaultDoc: "the machine's name",
 			Doc: "Name this server gives itself in SMTP, in Received fields and in message ids."},
 		{Key: "default_domain", Kind: Text, Flag: true, Scope: Serving, DefaultDoc: "the hostname where it is served, else the only domain",

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"muster/fanout"
+	"muster/lists"
+)
+
+// copiesView is how far a post's copies are, as --json prints it.
+type copiesView struct {
+	Planned   bool        `json:"planned"`
+	Finished  bool        `json:"finished"`
+	Copies    int64       `json:"copies"`
+	Delivered int64       `json:"delivered"`
+	Deferred  int64       `json:"deferred"`
+	Bounced   int64       `json:"bounced"`
+	Dropped   int64       `json:"dropped"`
+	Waiting   int64       `json:"waiting"`
+	Error     string      `json:"error,omitempty"`
+	Replies   []replyView `json:"replies"`
+}
+
+type replyView struct {
+	Host   string `json:"host"`
+	Reply  string `json:"reply"`
+	Copies int64  `json:"copies"`
+}
+
+// copies are those of a post that goes to members; nil for any other.
+func (s *services) copies(ctx context.Context, post lists.Post) (*copiesView, error) {
+	if post.State != lists.PostAccepted {
+		return nil, nil
+	}
+	p, err := s.engine().Progress(ctx, post.ID)
+	if err != nil {
+		return nil, err
+	}
+	v := &copiesView{
+		Planned: p.Planned, Finished: p.Finished, Copies: p.Copies, Delivered: p.Delivered, Deferred: p.Deferred,
+		Bounced: p.Bounced, Dropped: p.Dropped, Waiting: p.Waiting, Error: p.Error, Replies: []replyView{},
+	}
+	for _, r := range p.Replies {
+		v.Replies = append(v.Replies, replyView{r.Host, r.Text, r.Copies})
+	}
+	return v, nil
+}
+
+// engine answers questions about the fan-out; it does not run here.
+func (s *services) engine() *fanout.Engine { return fanout.New(s.db.Pool, fanout.Config{}) }
+
+// attemptView is one answer about one copy, as --json prints it.
+type attemptView struct {
+	At    time.Time `json:"at"`
+	Host  string    `json:"host"`
+	Reply string    `json:"reply"`
+}
+
+// showAttempts prints what servers answered about one member's copy.
+func (s *services) showAttempts(ctx context.Context, post lists.Post, member string) error {
+	address, err := parseAddress(member)
+	if err != nil {
+		return err
+	}
+	attempts, err := s.engine().Trace(ctx, post.ID, address.Key())
+	if err != nil {
+		return err
+	}
+	if len(attempts) == 0 {
+		return fmt.Errorf("post %s: no server was asked about a copy for %s, or it was more than two weeks ago", post.ID, address)
+	}
+	p := s.printer("AT", "SERVER", "ANSWER")
+	for _, a := range attempts {
+		if err := p.row(attemptView(a), a.At.Local().Format(time.DateTime), a.Host, a.Reply); err != nil {
+			return err
+		}
+	}
+	return p.flush()
+}
+
+func (v *copiesView) print(p *printer) {
+	p.row(nil, "copies", v.summary())
+	if v.Error != "" {
+		p.row(nil, "set aside", v.Error)
+	}
+	for _, r := range v.Replies {
+		p.row(nil, "", fmt.Sprintf("%d × %s: %s", r.Copies, r.Host, r.Reply))
+	}
+}
+
+func (v *copiesView) summary() string {
+	planned := strconv.FormatInt(v.Copies, 10)
+	if !v.Planned {
+		planned += " so far"
+	}
+	return fmt.Sprintf("%s: %d delivered, %d waiting, %d deferred, %d bounced, %d left before",
+		planned, v.Delivered, v.Waiting, v.Deferred, v.Bounced, v.Dropped)
+}

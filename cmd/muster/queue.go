@@ -1,0 +1,117 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"muster/fanout"
+)
+
+// queueView is what --json prints of the queue.
+type queueView struct {
+	Unplanned    int64             `json:"unplanned"`
+	Waiting      int64             `json:"waiting"`
+	Deferred     int64             `json:"deferred"`
+	Aside        int64             `json:"aside"`
+	Oldest       *time.Time        `json:"oldest"`
+	Nodes        []nodeView        `json:"nodes"`
+	Destinations []destinationView `json:"destinations"`
+}
+
+type nodeView struct {
+	Host  string    `json:"host"`
+	Since time.Time `json:"since"`
+	Seen  time.Time `json:"seen"`
+	Alive bool      `json:"alive"`
+}
+
+type destinationView struct {
+	Name     string     `json:"name"`
+	Waiting  int64      `json:"waiting"`
+	Deferred int64      `json:"deferred"`
+	Blocked  *time.Time `json:"blocked"`
+	Reply    string     `json:"reply,omitempty"`
+}
+
+func (a *app) queueCommand() *cobra.Command {
+	return group("queue", "Mail that waits to go out",
+		&cobra.Command{
+			Use:   "status",
+			Short: "Show what waits to go out, where to, and which nodes send",
+			Args:  arguments(0, 0),
+			RunE:  a.with(queueStatus),
+		},
+	)
+}
+
+func queueStatus(ctx context.Context, _ *cobra.Command, s *services, _ []string) error {
+	status, err := s.engine().Status(ctx)
+	if err != nil {
+		return err
+	}
+	v := viewQueue(status)
+	if s.json {
+		return newEncoder(s.stdout).Encode(v)
+	}
+	return s.printQueue(v)
+}
+
+func viewQueue(s fanout.Status) queueView {
+	v := queueView{
+		Unplanned: s.Unplanned, Waiting: s.Waiting, Deferred: s.Deferred, Aside: s.Aside, Oldest: moment(s.Oldest),
+		Nodes: []nodeView{}, Destinations: []destinationView{},
+	}
+	for _, n := range s.Nodes {
+		v.Nodes = append(v.Nodes, nodeView{n.Host, n.Since, n.Seen, n.Alive})
+	}
+	for _, d := range s.Destinations {
+		v.Destinations = append(v.Destinations, destinationView{d.Name, d.Waiting, d.Deferred, moment(d.Blocked), d.Reply})
+	}
+	return v
+}
+
+// moment is nil for never.
+func moment(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+func (s *services) printQueue(v queueView) error {
+	s.say("%s, %s not tried yet, %s to be tried again",
+		plural(int(v.Unplanned), "message not begun", "messages not begun"),
+		plural(int(v.Waiting), "copy", "copies"), plural(int(v.Deferred), "copy", "copies"))
+	if v.Oldest != nil {
+		s.say("the oldest was accepted %s", v.Oldest.Local().Format(time.DateTime))
+	}
+	if v.Aside > 0 {
+		s.say("%s set aside: see the log of muster serve", plural(int(v.Aside), "fan-out was", "fan-outs were"))
+	}
+	p := s.printer()
+	for _, n := range v.Nodes {
+		p.row(nil, "node "+n.Host, "since "+n.Since.Local().Format(time.DateTime), aliveText(n.Alive))
+	}
+	for _, d := range v.Destinations {
+		p.row(nil, "to "+d.Name, strconv.FormatInt(d.Waiting, 10)+" waiting", strconv.FormatInt(d.Deferred, 10)+" deferred"+blockedText(d))
+	}
+	return p.flush()
+}
+
+func aliveText(alive bool) string {
+	if alive {
+		return "alive"
+	}
+	return "dead"
+}
+
+func blockedText(d destinationView) string {
+	if d.Blocked == nil {
+		return ""
+	}
+	return fmt.Sprintf(", left alone until %s: %s", d.Blocked.Local().Format(time.TimeOnly), d.Reply)
+}
