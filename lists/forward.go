@@ -16,7 +16,7 @@ func (a *acceptance) judgeForward(ctx context.Context, p *part) error {
 	if p.target.Kind == TargetOwner {
 		to = p.target.List.Role("owner")
 	}
-	if m.Received >= verdict.MaxReceived || m.HasPassed(a.env.host(), to) {
+	if m.Received >= verdict.MaxReceived || m.HasPassed(a.s.cfg.Hostname, to) {
 		p.outcome.Refusal = refuse(p.target.List, verdict.RuleLoop, "This message was here before: this is a mail loop")
 		return nil
 	}

@@ -191,10 +191,3 @@ func plainText(raw []byte) (text string) {
 	}
 	return strings.ToValidUTF8(e.Text, "?")
 }
-
-// host is the name by which our Received field calls this server.
-func (env *Envelope) host() string {
-	_, rest, _ := strings.Cut(env.Received, " by ")
-	host, _, _ := strings.Cut(rest, " ")
-	return host
-}

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
-	"go.uber.org/goleak"
 
 	"muster/lists"
 	"muster/lists/inbound"
@@ -21,8 +20,6 @@ import (
 	"muster/smtp"
 	"muster/smtp/smtpserver"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // host is a real server over a real database.
 type host struct {

@@ -41,7 +41,7 @@ func TestTable(t *testing.T) {
 	}
 
 	near := h.serve(&smtpserver.Server{Trusted: trustAll}, "tcp")
-	far := h.serve(&smtpserver.Server{}, "tcp")
+	far := h.serve(&smtpserver.Server{Limits: smtpserver.Limits{Questions: 1000, Idle: 1000}}, "tcp")
 	trusted := h.talk(near(), "EHLO me.example")
 	member := h.talk(far(), "EHLO me.example", auth("bob@b.example"))
 	owner := h.talk(far(), "EHLO me.example", auth("owner@a.example"))

@@ -138,7 +138,7 @@ const Mark = "(Muster)"
 // address.
 func (m *Message) HasPassed(host string, a smtp.Address) bool {
 	for _, field := range m.Passed {
-		field = strings.ToLower(field)
+		field = strings.Join(strings.Fields(strings.ToLower(field)), " ")
 		if strings.Contains(field, strings.ToLower(" by "+host+" "+Mark)) && strings.Contains(field, "for <"+a.Key()+">") {
 			return true
 		}

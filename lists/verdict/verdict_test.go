@@ -129,7 +129,7 @@ func TestJudge(t *testing.T) {
 
 func TestHasPassed(t *testing.T) {
 	t.Parallel()
-	m := read("Received: from a ([192.0.2.1]) by lists.example (Muster) with ESMTP id x\r\n\tfor <Dev-Owner@lists.example>; Mon, 1 Jan 2024 00:00:00 +0000",
+	m := read("Received: from a ([192.0.2.1])\r\n\tby lists.example (Muster) with ESMTP id x\r\n\tfor <Dev-Owner@lists.example>; Mon, 1 Jan 2024 00:00:00 +0000",
 		"Received: from b by lists.example (Postfix) for <dev@lists.example>")
 	owner, list := smtp.Address{Local: "dev-owner", Domain: "lists.example"}, smtp.Address{Local: "dev", Domain: "lists.example"}
 	if !m.HasPassed("Lists.example", owner) || m.HasPassed("lists.example", list) || m.HasPassed("example", owner) {
