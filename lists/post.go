@@ -161,8 +161,11 @@ func (s *Service) WriteRaw(ctx context.Context, by Actor, p Post, w io.Writer) e
 		return err
 	}
 	for n := 0; ; n++ {
-		piece, err := selectPiece(ctx, s.pool, p.ID, n)
+		piece, err := selectPiece(ctx, s.pool, p, n)
 		if noRows(err) {
+			if n == 0 {
+				return noSuchPost()
+			}
 			return nil
 		}
 		if err != nil {

@@ -83,7 +83,11 @@ func forgetSeen(ctx context.Context, q querier, p Post) error {
 	return err
 }
 
-func selectPiece(ctx context.Context, q querier, post uuid.UUID, n int) (piece []byte, err error) {
-	err = q.QueryRow(ctx, `SELECT bytes FROM post_raw WHERE post = $1 AND n = $2`, post, n).Scan(&piece)
+const pieceSelect = `SELECT r.bytes FROM post_raw r JOIN post p ON p.id = r.post
+WHERE r.post = $1 AND r.n = $2 AND coalesce(p.list, 0) = $3`
+
+// selectPiece finds the n-th piece of a post that is of the list it is said to be of.
+func selectPiece(ctx context.Context, q querier, p Post, n int) (piece []byte, err error) {
+	err = q.QueryRow(ctx, pieceSelect, p.ID, n, p.ListID).Scan(&piece)
 	return piece, err
 }
