@@ -30,6 +30,13 @@ func (s *Site) routes() {
 	s.post("/account/sessions/end-all", signedIn, form, s.endSessions)
 	s.get("/manage", signedIn, s.showManage)
 
+	s.get(mine, moderates, s.showPosts)
+	s.get(mine+"/held", moderates, s.showHeld)
+	s.get(mine+"/posts/:post", moderates, s.showPost)
+	s.get(mine+"/posts/:post/progress", moderates, s.showProgress)
+	s.post(mine+"/posts/:post/release", moderates, form, s.releasePost)
+	s.post(mine+"/posts/:post/reject", moderates, form, s.rejectPost)
+	s.post(mine+"/posts/:post/discard", moderates, form, s.discardPost)
 	s.get(mine+"/roles", moderates, s.showRoles)
 	s.post(mine+"/roles", manages, form, s.addRole)
 	s.post(mine+"/roles/remove", manages, form, s.removeRole)

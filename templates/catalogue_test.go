@@ -111,18 +111,14 @@ func TestEverySentenceIsUsed(t *testing.T) {
 	t.Parallel()
 	var source strings.Builder
 	prefixes := []string{"error.", "flash.", "reason.", "outcome.", "language.", "setting.", "member."} // of codes and settings of the lists
-	for name, text := range read(t, "web", ".html") {
+	for _, text := range read(t, "web", ".html") {
 		source.WriteString(text)
 		for _, m := range built.FindAllStringSubmatch(text, -1) {
 			prefixes = append(prefixes, m[1])
 		}
-		_ = name
 	}
 	for _, dir := range []string{"../admin", "."} {
-		for name, text := range read(t, dir, ".go") {
-			if strings.HasSuffix(name, "_test.go") {
-				continue
-			}
+		for _, text := range read(t, dir, ".go") {
 			source.WriteString(text)
 			for _, m := range prefix.FindAllStringSubmatch(text, -1) {
 				if strings.HasSuffix(m[1], ".") {
@@ -136,6 +132,28 @@ func TestEverySentenceIsUsed(t *testing.T) {
 			continue
 		}
 		t.Errorf("nobody asks for %s", id)
+	}
+}
+
+// TestEveryErrorHasASentence: what the lists and the site refuse is said in each language.
+func TestEveryErrorHasASentence(t *testing.T) {
+	t.Parallel()
+	code := regexp.MustCompile(`\b(?:Errorf|badName|badPassword|invalidAddress)\((?:[\w.]+, )?"([a-z][a-z.]*[a-z])"`)
+	elsewhere := []string{"import.address"} // told with its line, in words that depend on it
+	c := catalogue(t, "en")
+	for _, dir := range []string{"../lists", "../admin"} {
+		found := 0
+		for name, text := range read(t, dir, ".go") {
+			for _, m := range code.FindAllStringSubmatch(text, -1) {
+				found++
+				if !c.Has("error."+m[1]) && !slices.Contains(elsewhere, m[1]) {
+					t.Errorf("%s/%s: nothing says error.%s", dir, name, m[1])
+				}
+			}
+		}
+		if found < 10 {
+			t.Errorf("%s: %d codes found", dir, found)
+		}
 	}
 }
 
@@ -158,7 +176,7 @@ func read(t *testing.T, dir, extension string) map[string]string {
 		t.Fatal(err)
 	}
 	for _, e := range entries {
-		if !strings.HasSuffix(e.Name(), extension) {
+		if !strings.HasSuffix(e.Name(), extension) || strings.HasSuffix(e.Name(), "_test.go") {
 			continue
 		}
 		text, err := os.ReadFile(dir + "/" + e.Name())

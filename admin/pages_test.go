@@ -1,0 +1,186 @@
+package admin
+
+import (
+	"encoding/json"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"muster/lists"
+	"muster/templates"
+)
+
+// evil stands in every text of every page: none of it may get out of its place.
+const evil = `"'><script>alert(1)</script>`
+
+func samplePages() map[string]any {
+	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	ago := now.Add(-3 * time.Hour)
+	f := frame{Lang: "en", Title: evil, Path: "/x?" + evil, Person: lists.Person{ID: 1, Address: "a@b.example", Name: evil, Admin: true, Password: true}, Flash: evil, Now: now}
+	list := lists.List{ID: 1, Local: "garden", Domain: "lists.example", Name: evil, Description: evil, JoinPolicy: "confirm", PostPolicy: "members", Created: ago}
+	all := lists.Rights{Admin: true, Owner: true, Moderator: true, Member: true}
+	lf := listFrame{frame: f, List: list, Rights: all, Tab: "members"}
+	errs := formErrors{"": evil, "address": evil, "name": evil, "members": evil, "file": evil, "reason": evil, "owner": evil, "domain": evil, "password": evil, "leave": evil, "mail": evil}
+	post := lists.Post{ID: uuid.New(), Ref: "abc", State: "held", Arrived: ago, Sender: evil, Author: evil, Subject: evil, Size: 5 << 20}
+	input := settingInput{Key: "verp", Error: evil, Number: &number{Value: evil}, Choices: []choice{{Value: evil, Label: evil, Hint: evil, Chosen: true}}}
+	text := settingInput{Key: "name", Field: templates.Field{Name: "name", Type: "text", Label: "x", Hint: evil, Value: evil, Error: evil}}
+	piece := progressPiece{Running: true, Bar: bar{1, 2}, Fanout: &Fanout{Planned: true, Copies: 2, Delivered: 1, Waiting: 1, Replies: []Answer{{Host: evil, Reply: evil, Copies: 1}}}}
+	return map[string]any{
+		"lists":       listsPage{frame: f, Lists: []lists.List{list}, First: true, Next: evil},
+		"list":        listPage{frame: f, List: list, Rights: all, Form: subscribeForm{Address: evil, Name: evil}, Errors: errs, Token: evil, Leave: evil, LeaveErrors: errs},
+		"asked":       askedPage{frame: f, List: list, Address: evil, What: evil},
+		"confirm":     confirmPage{frame: f, Token: evil, Purpose: "join", Address: evil, List: list},
+		"confirmed":   confirmedPage{frame: f, List: list, What: evil, Next: evil},
+		"leave":       leavePage{frame: f, Seal: evil, Address: evil, List: list},
+		"signin":      signInPage{frame: f, Asked: true, Next: evil, Address: evil, Mail: evil, Errors: errs, LinkErrors: errs},
+		"signin-sent": signInSentPage{frame: f, Address: evil},
+		"signin-link": signInLinkPage{frame: f, Token: evil, Address: evil},
+		"error":       errorPage{frame: f, Status: 404, What: evil, Advice: evil},
+		"account":     accountPage{frame: f, Sessions: []lists.Session{{ID: 1, Made: ago, Seen: now, Client: evil}}, Errors: errs},
+		"manage":      managePage{frame: f, All: true, Lists: []myList{{List: list, Rights: all}}, First: true, Next: evil},
+		"new":         newListPage{frame: f, Form: newListForm{evil, evil, evil, evil}, Errors: errs},
+		"settings":    settingsPage{listFrame: lf, Settings: []settingInput{text, input}, Errors: errs},
+		"remove":      removeListPage{frame: f, List: list, Errors: errs},
+		"roles":       rolesPage{listFrame: lf, Roles: []lists.Role{{Address: evil, Role: "owner"}}, Form: roleForm{evil, "moderator"}, Errors: errs},
+		"members":     membersPage{listFrame: lf, Search: evil, Members: []lists.Member{{Address: evil, Name: evil, State: "bounce", Mode: "each", Hidden: true, Joined: ago}}, Count: 10000, CountCapped: true, Before: evil, After: evil},
+		"member-add":  addMembersPage{listFrame: lf, Form: addMembersForm{Members: evil, Welcome: true, Again: true}, Report: &addReport{Added: 1, Already: 2, Refusals: []addRefusal{{evil, evil}}}, Errors: errs},
+		"member":      memberPage{listFrame: lf, Member: lists.Member{Address: evil, Name: evil, Joined: ago, Score: 2}, Settings: []settingInput{{Key: "mode", Choices: input.Choices}}, Errors: errs},
+		"import":      importPage{listFrame: lf, DryRun: true, Report: &lists.ImportReport{Added: 1, Already: 1, Refused: 1, Refusals: []lists.Refusal{{Line: 2, Text: evil, Reason: evil}}}, Errors: errs},
+		"joins":       joinsPage{listFrame: lf, Requests: []lists.JoinRequest{{ID: 1, Address: evil, Name: evil, Asked: ago}}, Next: 1},
+		"posts":       postsPage{listFrame: lf, Posts: []lists.Post{post}, Next: evil},
+		"post": postPage{listFrame: lf, Post: post, Decisions: []decision{{ago, evil, "hold", evil}}, Reason: evil, Errors: errs, progressPiece: piece,
+			Mail: letter{From: evil, To: evil, Date: evil, Text: evil, Attachments: []attachment{{evil, evil, 1}}, Cut: true, Raw: true}},
+		"domains": domainsPage{frame: f, Domains: []lists.Domain{{Name: evil, Created: ago}}, Form: evil, Errors: errs},
+		"persons": personsPage{frame: f, Persons: []lists.Person{{Address: evil, Name: evil, Admin: true, Created: ago}}, Next: 1, Form: personForm{Address: evil, Name: evil, Admin: true}, Errors: errs},
+		"queue":   queuePage{frame: f, Backlog: &Backlog{Oldest: ago, Nodes: []Node{{Name: evil, Since: ago, Seen: now}}, Destinations: []Destination{{Name: evil}}}},
+	}
+}
+
+// TestPages renders every page there is, filled and empty, in every language.
+func TestPages(t *testing.T) {
+	t.Parallel()
+	pages, err := templates.NewPages()
+	if err != nil {
+		t.Fatal(err)
+	}
+	table := samplePages()
+	if names := slices.Sorted(maps.Keys(table)); !slices.Equal(names, templates.PageNames()) {
+		t.Errorf("the table has %v, templates/web has %v", names, templates.PageNames())
+	}
+	for name, filled := range table {
+		for _, lang := range templates.Languages() {
+			body, err := pages.Render(lang, name, filled)
+			if err != nil {
+				t.Error(err)
+				continue
+			}
+			if strings.Contains(string(body), "<script>") {
+				t.Errorf("%s in %s: a text got out of its place", name, lang)
+			}
+			if strings.Contains(string(body), "ZgotmplZ") {
+				t.Errorf("%s in %s: a value where none is safe", name, lang)
+			}
+			if _, err := pages.Render(lang, name, empty(filled)); err != nil {
+				t.Errorf("empty: %v", err)
+			}
+		}
+	}
+}
+
+// empty is a page of the same type as nobody sees it but somebody new.
+func empty(page any) any {
+	v := reflect.New(reflect.TypeOf(page)).Elem()
+	switch page.(type) {
+	case confirmPage: // there is none without a purpose
+		return page
+	case listPage:
+		return listPage{List: lists.List{JoinPolicy: "closed", PostPolicy: "anyone"}}
+	}
+	return v.Interface()
+}
+
+// TestMails renders every kind of notice the lists have, with parameters as they are stored.
+func TestMails(t *testing.T) {
+	t.Parallel()
+	kinds := map[string]any{
+		lists.NoticeJoinConfirm:   lists.ConfirmParams{Token: "t", URL: "https://lists.example/confirm/t", Reply: "garden-confirm+t@lists.example"},
+		lists.NoticeLeaveConfirm:  lists.ConfirmParams{Token: "t", URL: "https://lists.example/confirm/t", Reply: "garden-confirm+t@lists.example"},
+		lists.NoticeSignIn:        lists.SignInParams{URL: "https://lists.example/signin/t", Minutes: 15},
+		lists.NoticeWelcome:       lists.MemberParams{URL: "https://lists.example/lists/garden@lists.example", LeaveURL: "https://lists.example/leave/s"},
+		lists.NoticeAlreadyMember: lists.MemberParams{},
+		lists.NoticeGoodbye:       lists.MemberParams{URL: "https://lists.example/lists/garden@lists.example"},
+		lists.NoticeMemberJoined:  lists.AboutMemberParams{Address: "bob@member.example", Name: "Bob"},
+		lists.NoticeJoinRequest:   lists.AboutMemberParams{Address: "bob@member.example", URL: "https://lists.example/manage"},
+		lists.NoticeJoinRefused:   lists.RefusedParams{},
+		lists.NoticeHeld:          lists.HeldParams{Author: "eve@evil.example", Size: 5, Reason: "moderation", URL: "https://lists.example/manage"},
+		lists.NoticePostRejected:  lists.PostRejectedParams{Subject: "Tulips", MessageID: "<1@member.example>", Reason: "Off topic"},
+		lists.NoticePostRefused:   lists.PostRefusedParams{Reason: "not-member", Sentence: "Only members may post."},
+		lists.NoticeCommandAnswer: lists.CommandAnswerParams{Results: []lists.CommandResult{{Line: "join", Outcome: lists.OutcomeConfirm}}, Help: true},
+	}
+	if have := slices.Sorted(maps.Keys(kinds)); !slices.Equal(have, templates.MailKinds()) {
+		t.Errorf("the table has %v, templates/mail has %v", have, templates.MailKinds())
+	}
+	for kind, params := range kinds {
+		for _, lang := range templates.Languages() {
+			subject, text, err := templates.Mail(kind, lang, stored(t, params))
+			if err != nil {
+				t.Error(err)
+			} else if subject == "" || strings.Contains(text, "<no value>") {
+				t.Errorf("%s in %s: %q\n%s", kind, lang, subject, text)
+			}
+		}
+	}
+}
+
+// stored is what the fan-out makes of parameters that went through the database.
+func stored(t *testing.T, params any) map[string]any {
+	t.Helper()
+	data := map[string]any{
+		"Hostname": "mail.example", "BaseURL": "https://lists.example", "Address": "bob@member.example", "ListTitle": "Garden club",
+		"ListAddress": "garden@lists.example", "ListURL": "https://lists.example/lists/garden@lists.example",
+		"OwnerAddress": "garden-owner@lists.example", "RequestAddress": "garden-request@lists.example", "LeaveAddress": "garden-leave@lists.example",
+	}
+	text, err := json.Marshal(params)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(text, &data); err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+// TestCodesHaveWords: what the lists can answer is in the catalogues.
+func TestCodesHaveWords(t *testing.T) {
+	t.Parallel()
+	words, err := templates.In("en")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, outcome := range []string{lists.OutcomeConfirm, lists.OutcomeDone, lists.OutcomeBefore, lists.OutcomeWaits, lists.OutcomeClosed, lists.OutcomeExpired, lists.OutcomeLimited, lists.OutcomeRefused, lists.OutcomeHelp, lists.OutcomeEnd, lists.OutcomeUnknown} {
+		if !words.Has("outcome." + outcome) {
+			t.Errorf("no words for the outcome %s", outcome)
+		}
+	}
+	for prefix, table := range map[string][]lists.Setting{"setting.": lists.Settings(), "member.": lists.MemberSettings()} {
+		for _, s := range table {
+			ids := []string{prefix + s.Key}
+			for _, value := range s.Values {
+				ids = append(ids, prefix+s.Key+"."+value)
+			}
+			if prefix == "member." && s.Key == "name" {
+				continue // is form.name
+			}
+			for _, id := range ids {
+				if !words.Has(id) {
+					t.Errorf("no words for %s", id)
+				}
+			}
+		}
+	}
+}
