@@ -22,7 +22,7 @@ type Departure struct {
 // RequestLeave mails the question whether the owner of an address wants to leave, if it is a
 // member; who signed in with the address leaves at once. The answer is nil for everybody.
 func (s *Service) RequestLeave(ctx context.Context, d Departure) error {
-	l, err := s.listToLeave(ctx, d)
+	l, err := s.seeAsked(ctx, d.From, d.How, d.List)
 	if err != nil {
 		return err
 	}
@@ -42,17 +42,6 @@ func (s *Service) RequestLeave(ctx context.Context, d Departure) error {
 		}
 		return s.askLeave(ctx, tx, l, m, d)
 	})
-}
-
-// listToLeave finds the list although it is not advertised when asked by mail: who writes to its
-// address knows of it, and the answer gives nothing away.
-func (s *Service) listToLeave(ctx context.Context, d Departure) (List, error) {
-	by := d.From
-	if d.How == ConsentMail {
-		by = System(ConsentMail)
-	}
-	l, _, err := s.see(ctx, s.pool, by, d.List)
-	return l, err
 }
 
 func (s *Service) askLeave(ctx context.Context, tx pgx.Tx, l List, m Member, d Departure) error {

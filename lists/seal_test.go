@@ -106,10 +106,11 @@ func TestSealerIsSharedByGoroutines(t *testing.T) {
 func TestSealAllocations(t *testing.T) {
 	s := newSealer(testKeys())
 	seal := s.Bounce(7, 42, 20000)
-	if n := testing.AllocsPerRun(1000, func() { s.Bounce(7, 42, 20000) }); n > 2 {
+	// One, the text; the race detector makes sync.Pool forget, which adds a few now and then.
+	if n := testing.AllocsPerRun(1000, func() { s.Bounce(7, 42, 20000) }); n > 4 {
 		t.Errorf("making a seal: %v allocations", n)
 	}
-	if n := testing.AllocsPerRun(1000, func() { s.VerifyBounce(7, seal) }); n > 2 {
+	if n := testing.AllocsPerRun(1000, func() { s.VerifyBounce(7, seal) }); n > 4 {
 		t.Errorf("verifying a seal: %v allocations", n)
 	}
 }

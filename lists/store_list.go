@@ -96,6 +96,3 @@ func selectLists(ctx context.Context, q querier, by Actor, r listRange) ([]List,
 		"mine": r.Mine, "admin": by.Admin, "keys": keysOf(by),
 	})
 }
-
-const listByAddressSelect = `SELECT ` + listColumns + ` FROM domain d JOIN list l ON l.domain = d.id
-WHERE d.name = $2 AND l.local = $1 AND l.deleted IS NULL`

@@ -23,7 +23,7 @@ type Subscription struct {
 // address is a member, was banned, has a confirmation open or was mailed too often: it tells
 // nobody who is on a list, and cannot be made to flood one.
 func (s *Service) Subscribe(ctx context.Context, sub Subscription) error {
-	l, _, err := s.see(ctx, s.pool, sub.From, sub.List)
+	l, err := s.seeAsked(ctx, sub.From, sub.How, sub.List)
 	if err != nil {
 		return err
 	}
@@ -41,6 +41,16 @@ func (s *Service) Subscribe(ctx context.Context, sub Subscription) error {
 		return err
 	}
 	return s.inTxWake(ctx, func(tx pgx.Tx) error { return s.subscribe(ctx, tx, l, sub) })
+}
+
+// seeAsked is see for who asks to join or leave, except by mail: who writes to a list's address
+// knows of the list, advertised or not, and the server has shown that there is one at RCPT.
+func (s *Service) seeAsked(ctx context.Context, by Actor, how string, listID int64) (List, error) {
+	if how == ConsentMail {
+		by = System(ConsentMail)
+	}
+	l, _, err := s.see(ctx, s.pool, by, listID)
+	return l, err
 }
 
 func (s *Service) subscribe(ctx context.Context, tx pgx.Tx, l List, sub Subscription) error {

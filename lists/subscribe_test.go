@@ -83,6 +83,19 @@ func TestJoinWithConfirmation(t *testing.T) {
 	}
 }
 
+func TestUnadvertisedListIsJoinedByMail(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	l := s.list("secret@a.example", map[string]string{"advertised": "false"})
+	sub := lists.Subscription{List: l.ID, Mailbox: box(t, "bob@x.example"), How: lists.ConsentWeb}
+	wantKind(t, s.Subscribe(t.Context(), sub), lists.NotFound)
+	sub.How = lists.ConsentMail
+	if err := s.Subscribe(t.Context(), sub); err != nil {
+		t.Error(err)
+	}
+	s.noticed("join-confirm bob@x.example")
+}
+
 func TestAskingAgainMailsNothing(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
