@@ -19,7 +19,7 @@ type Sealer interface {
 
 // source is what a message is made of: a post or a notice, as stored.
 type source struct {
-	kind      string // 'post', 'owners' or 'notice'
+	kind      string // 'post', 'owners', 'admins' or 'notice'
 	verp      bool
 	accepted  time.Time
 	raw       []byte // of a post
@@ -78,7 +78,7 @@ var errNoList = errors.New("post without a list")
 
 // compose makes the message of a post.
 func compose(src *source, seals Sealer, base string) (*message, error) {
-	if len(src.lists) == 0 {
+	if len(src.lists) == 0 && src.kind != "admins" {
 		return nil, errNoList
 	}
 	if src.headerLen < 0 || src.headerLen > len(src.raw) {
@@ -87,12 +87,11 @@ func compose(src *source, seals Sealer, base string) (*message, error) {
 	m := &message{
 		eightbit: src.eightbit,
 		utf8:     src.utf8,
-		sender:   src.lists[0].role("bounces"),
 		seals:    seals,
 		day:      sealDay(src.accepted),
 	}
-	if src.null {
-		m.sender = smtp.Address{}
+	if !src.null && len(src.lists) > 0 { // mail to the site's admins has nobody who would read of its bounces
+		m.sender = src.lists[0].role("bounces")
 	}
 	var before, after header
 	before.WriteString(receivedField(src.received))

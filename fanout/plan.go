@@ -127,10 +127,10 @@ func (p *planner) begin(ctx context.Context) (began bool, err error) {
 			return err
 		}
 		began = true
-		if post.Kind == "owners" {
-			err = p.beginOwners(ctx, tx, post, dest)
-		} else {
+		if post.Kind == "post" {
 			err = p.beginPost(ctx, tx, post)
+		} else {
+			err = p.beginOwners(ctx, tx, post, dest)
 		}
 		if err != nil {
 			return err

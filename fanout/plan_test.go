@@ -221,6 +221,32 @@ func TestPlanOwnersOfAListWithoutAny(t *testing.T) {
 	}
 }
 
+// TestPlanAdmins is mail to postmaster, which is of no list, with a list's post waiting behind it.
+func TestPlanAdmins(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	list := w.list("dev", 1)
+	w.member(list, "stays@x.example")
+	w.exec(`WITH p AS (INSERT INTO person (admin) VALUES (true) RETURNING id) INSERT INTO person_address (key, person, address) SELECT 'root@x.example', id, 'root@x.example' FROM p`)
+	post := w.post(list, testMessage)
+	w.exec(`UPDATE post SET kind = 'admins', list = NULL WHERE id = $1`, post)
+	w.post(list, testMessage)
+	got := w.plan(true)["relay"]
+	slices.Sort(got)
+	if !slices.Equal(got, []string{"root@x.example", "stays@x.example"}) {
+		t.Errorf("%v", got)
+	}
+}
+
+func TestComposeForAdmins(t *testing.T) {
+	t.Parallel()
+	raw := []byte("From: a@a.example\r\n\r\nx\r\n")
+	m, err := compose(&source{kind: "admins", raw: raw, headerLen: 21, received: "Received: x"}, fakeSealer{}, "https://site.example")
+	if err != nil || !m.sender.IsZero() || m.personal {
+		t.Errorf("%+v, %v", m, err)
+	}
+}
+
 func TestPlanNotices(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

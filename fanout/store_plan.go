@@ -12,7 +12,7 @@ import (
 // unplannedPost is a post that waits for its fan-out.
 type unplannedPost struct {
 	ID       string
-	List     int64
+	List     int64 // 0: to the site
 	Kind     string
 	Accepted time.Time
 }
@@ -22,7 +22,7 @@ type unplannedPost struct {
 // known when they are claimed.
 func lockUnplanned(ctx context.Context, tx pgx.Tx) (*unplannedPost, error) {
 	found, err := collect[unplannedPost](ctx, tx, `
-		SELECT p.id::text, p.list, p.kind, COALESCE(p.accepted, p.arrived) AS accepted FROM post p
+		SELECT p.id::text, COALESCE(p.list, 0) AS list, p.kind, COALESCE(p.accepted, p.arrived) AS accepted FROM post p
 		WHERE p.state = 'accepted' AND p.planned IS NULL
 			AND NOT EXISTS (SELECT FROM fanout f WHERE f.list = p.list AND f.planned IS NULL)
 			AND NOT EXISTS (SELECT FROM post o WHERE o.list = p.list AND o.state = 'accepted' AND o.planned IS NULL
@@ -63,8 +63,8 @@ func insertPostFanout(ctx context.Context, tx pgx.Tx, p *unplannedPost, lists []
 	return id, nil
 }
 
-// insertOwnersFanout makes the fan-out of mail to a list's owners and moderators. It returns how
-// many they are; the site's admins stand in for a list that has none.
+// insertOwnersFanout makes the fan-out of mail to a list's owners and moderators, or to the site. It
+// returns how many they are; the site's admins stand in for a list that has none.
 func insertOwnersFanout(ctx context.Context, tx pgx.Tx, p *unplannedPost) (id int64, copies int, err error) {
 	err = tx.QueryRow(ctx, `
 		WITH owners AS (
@@ -74,7 +74,8 @@ func insertOwnersFanout(ctx context.Context, tx pgx.Tx, p *unplannedPost) (id in
 			WHERE p.admin AND NOT EXISTS (SELECT FROM owners)),
 		who AS (SELECT * FROM owners UNION ALL SELECT * FROM admins)
 		INSERT INTO fanout (post, list, verp, ordered, accepted, expires, lists, addresses, planned, copies)
-		SELECT @post::uuid, @list, false, false, @accepted, now() + @keep::interval, ARRAY[@list::bigint],
+		SELECT @post::uuid, NULLIF(@list, 0::bigint), false, false, @accepted, now() + @keep::interval,
+			CASE WHEN @list = 0 THEN '{}' ELSE ARRAY[@list::bigint] END,
 			COALESCE((SELECT array_agg(address ORDER BY key) FROM who), '{}'), now(), (SELECT count(*) FROM who)
 		RETURNING id, copies`, pgx.NamedArgs{
 		"post": p.ID, "list": p.List, "accepted": p.Accepted, "keep": keepTrying,
