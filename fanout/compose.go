@@ -59,6 +59,7 @@ type message struct {
 	seals         Sealer
 	day           int // of the acceptance, so that a later attempt has the same seal
 	voices        []voice
+	leavers       leavers
 }
 
 // voice is how one list speaks to a member of it: of a nested list its own, because that is what

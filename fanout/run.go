@@ -33,7 +33,7 @@ func newRun(c claim, who *recipients, m *message, l *lane) *run {
 	return &run{
 		claim: c, recipients: who, message: m, lane: l,
 		expires: time.Now().Add(who.left),
-		checked: checkEvery,
+		checked: firstCheck(m),
 		outcome: outcome{shard: c.ID, epoch: c.Epoch, done: c.Done, sent: c.Sent, dropped: c.Dropped, result: make(chan error, 1)},
 	}
 }
@@ -57,15 +57,14 @@ func (r *run) attempt(place int) int32 {
 	return r.attempts[place] + 1
 }
 
-// drop takes out members who have left.
-func (r *run) drop(gone []int64) {
-	for _, id := range gone {
-		for i := r.next; i < len(r.members); i++ {
-			if r.members[i] == id {
-				r.addresses[i] = ""
-			}
+// drop takes out who has left, up to a place.
+func (r *run) drop(to int, has func(member int64) bool) {
+	for i := r.next; i < to; i++ {
+		if has(r.members[i]) {
+			r.addresses[i] = ""
 		}
 	}
+	r.checked = to
 }
 
 // batch is what one transaction carries of a run: the places from up to to, of which who are the
@@ -209,4 +208,12 @@ func (b *batch) overfull() (n int, ok bool) {
 		}
 	}
 	return n, true
+}
+
+// firstCheck is the place before which the answer at the claim is good enough.
+func firstCheck(m *message) int {
+	if m == nil || m.personal {
+		return checkEvery
+	}
+	return batchSize
 }

@@ -104,11 +104,17 @@ func selectClaimed(ctx context.Context, q querier, c *claim) (*recipients, error
 	return r, nil
 }
 
-// selectGone finds which of some members do not receive any more.
-func selectGone(ctx context.Context, q querier, members []int64) ([]int64, error) {
-	gone, err := collectIDs(ctx, q, `
-		SELECT id FROM member
-		WHERE id = ANY($1) AND NOT (left_at IS NULL AND state = 'active' AND mode = 'each')`, members)
+// goneRow is a member who has left.
+type goneRow struct {
+	ID     int64
+	LeftAt time.Time `db:"left_at"`
+}
+
+// selectGone finds the members of a fan-out's lists who left at or after a moment.
+func selectGone(ctx context.Context, q querier, fanout int64, since time.Time) ([]goneRow, error) {
+	gone, err := collect[goneRow](ctx, q, `
+		SELECT m.id, m.left_at FROM fanout f JOIN member m ON m.list = ANY(f.lists)
+		WHERE f.id = $1 AND m.left_at >= GREATEST(f.accepted, $2)`, fanout, since)
 	if err != nil {
 		return nil, fmt.Errorf("members who left: %w", err)
 	}

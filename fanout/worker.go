@@ -181,17 +181,11 @@ func (w *worker) laneOf() func(string) *lane {
 
 // check asks, every so many members, which of those to come have left meanwhile.
 func (w *worker) check(r *run) {
-	if r.next < r.checked || r.next >= len(r.members) {
+	if r.next < r.checked {
 		return
 	}
-	to := min(r.next+max(checkEvery, w.batchLimit()), len(r.members))
-	gone, err := selectGone(w.t.hard, w.t.pool, r.members[r.next:to])
-	if err != nil {
-		// They were asked for when the shard was claimed, and without the database no dot is sent.
-		w.t.log.Debug("not asked who left", "shard", r.ID, "error", err)
-	}
-	r.drop(gone)
-	r.checked = to
+	r.message.leavers.ask(w.t.hard, w.t.pool, r.Fanout, w.t.log)
+	r.drop(min(r.next+max(checkEvery, w.batchLimit()), len(r.members)), r.message.leavers.has)
 }
 
 // carry sends a batch, and what follows it to the same destination.

@@ -127,5 +127,5 @@ ALTER TABLE journal ALTER COLUMN lines SET STORAGE EXTERNAL;
 CREATE INDEX journal_fanout ON journal (fanout, shard);
 CREATE INDEX journal_shard ON journal (shard);
 
--- Who was in a nearer list when a post was accepted gets no second copy through a nested one.
-CREATE INDEX member_left ON member (list, key) WHERE left_at IS NOT NULL;
+-- A fan-out under way asks, again and again, who has left its lists meanwhile.
+CREATE INDEX member_left ON member (list, left_at) WHERE left_at IS NOT NULL;
