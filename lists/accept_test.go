@@ -238,6 +238,11 @@ func TestAcceptWithoutMessageID(t *testing.T) {
 	}
 	m.text = strings.Replace(m.text, "Mon, 1 Jan", "Mon, 8 Jan", 1)
 	s.wantFates(m, "accepted")
+	// An id that is none still tells two messages apart that are alike otherwise.
+	m.text = "From: a@a.example\nSubject: twins\nMessage-ID: 00020\n\nx\n"
+	s.wantFates(m, "accepted")
+	m.text = strings.Replace(m.text, "00020", "00022", 1)
+	s.wantFates(m, "accepted")
 	if !one[bool](s, `SELECT bool_and(message_id ~ '^<[a-z2-7]{26}@mx\.lists\.example>$') FROM post`) {
 		t.Error("a Message-ID that was made is not one")
 	}

@@ -67,7 +67,7 @@ func (l *letter) madeID(host string, now time.Time) string {
 		host = "localhost"
 	}
 	h := sha256.New()
-	for _, part := range [][]byte{[]byte(l.verdict.From.Address.Key()), []byte(date), []byte(l.verdict.Subject), l.bodyHash} {
+	for _, part := range [][]byte{[]byte(l.verdict.From.Address.Key()), []byte(date), []byte(l.verdict.Subject), []byte(l.verdict.BogusID), l.bodyHash} {
 		fmt.Fprintf(h, "%d:", len(part))
 		h.Write(part)
 	}

@@ -18,6 +18,7 @@ type Message struct {
 	From      smtp.Mailbox
 	FromFault string   // why From is not one field with one address: a Fault constant, or ""
 	MessageID string   // with angle brackets; "" if there is none that can be used
+	BogusID   string   // the field as it is, where it is there and cannot be used
 	Subject   string   // decoded, at most 500 octets
 	Automatic string   // the field that says that no person sent this; "" if none does
 	Robot     bool     // never to be answered automatically, though it may be a post
@@ -53,7 +54,7 @@ func Read(header []byte) Message {
 			m.From, m.FromFault = readFrom(value)
 		case "message-id":
 			if m.MessageID == "" {
-				m.MessageID = readMessageID(value)
+				m.MessageID, m.BogusID = readMessageID(value), value
 			}
 		case "subject":
 			m.Subject = cleanSubject(decode(value))
@@ -70,6 +71,9 @@ func Read(header []byte) Message {
 		default:
 			m.readRobot(strings.ToLower(name), value)
 		}
+	}
+	if m.MessageID != "" {
+		m.BogusID = ""
 	}
 	if froms == 0 {
 		m.FromFault = FaultNoFrom
