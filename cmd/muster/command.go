@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -116,12 +117,14 @@ func (a *app) say(format string, args ...any) {
 // printer prints rows as they come: JSON objects a line each, or a table with a heading.
 type printer struct {
 	json  *json.Encoder
+	lines *bufio.Writer // below json
 	table *tabwriter.Writer
 }
 
 func (a *app) printer(heading ...string) *printer {
 	if a.json {
-		return &printer{json: newEncoder(a.stdout)}
+		lines := bufio.NewWriter(a.stdout)
+		return &printer{json: newEncoder(lines), lines: lines}
 	}
 	p := &printer{table: tabwriter.NewWriter(a.stdout, 0, 8, 2, ' ', 0)}
 	if len(heading) > 0 {
@@ -147,8 +150,8 @@ func (p *printer) row(object any, columns ...string) error {
 
 // flush ends a page of rows; a table's columns are as wide as the page needs.
 func (p *printer) flush() error {
-	if p.table == nil {
-		return nil
+	if p.json != nil {
+		return p.lines.Flush()
 	}
 	return p.table.Flush()
 }

@@ -16,6 +16,9 @@ func withSignals() int {
 	ctx, restore := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer restore()
 	context.AfterFunc(ctx, restore)
+	// Who pipes into head must not leave a database running: a write that fails ends the command in
+	// good order. Caught and not ignored, so that PostgreSQL does not inherit it.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	err := run(ctx, os.Args[1:], os.Environ(), os.Stdin, os.Stdout, os.Stderr)
 	return report(err, os.Stderr)
 }

@@ -114,16 +114,14 @@ func (n *node) openData(ctx context.Context) (err error) {
 
 // wire makes the parts. Nothing runs yet.
 func (n *node) wire(context.Context) error {
-	var engine *fanout.Engine
-	n.lists = lists.New(n.db.Pool, lists.Config{
-		Hostname: n.cfg.Hostname, BaseURL: n.cfg.BaseURL, DefaultDomain: n.cfg.DefaultDomain,
-		MaxMessage: int64(n.cfg.Limits.Message), Log: n.log,
-		Wake: func() { engine.Wake() }, // the engine wants the lists' seals
-	})
 	engine, err := n.newEngine()
 	if err != nil {
 		return err
 	}
+	n.lists = lists.New(n.db.Pool, lists.Config{
+		Hostname: n.cfg.Hostname, BaseURL: n.cfg.BaseURL, DefaultDomain: n.cfg.DefaultDomain,
+		MaxMessage: int64(n.cfg.Limits.Message), Wake: n.wake(engine), Log: n.log,
+	})
 	if err := n.wireBack(engine); err != nil {
 		return err
 	}

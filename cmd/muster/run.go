@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"syscall"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -53,6 +54,9 @@ func usagef(format string, args ...any) error { return usageError{fmt.Errorf(for
 func report(err error, stderr io.Writer) int {
 	if err == nil {
 		return statusDone
+	}
+	if errors.Is(err, syscall.EPIPE) {
+		return statusFailed // nobody listens any more
 	}
 	fmt.Fprintf(stderr, "muster: %v\n", err)
 	if usage := (usageError{}); errors.As(err, &usage) {
