@@ -203,7 +203,7 @@ func (e *Engine) serve(ctx context.Context, node int64, resolver Resolver) {
 
 // start starts what makes work for the traffic.
 func (e *Engine) start(soft context.Context, busy *sync.WaitGroup, t *traffic, dead bell) {
-	p := &planner{pool: e.pool, log: e.log, relay: e.cfg.Relay != nil, made: t.hungry}
+	p := &planner{pool: e.pool, log: e.log, relay: e.cfg.Relay != nil, made: t.hungry, fresh: t.fresh}
 	s := &sweeper{pool: e.pool, log: e.log, made: t.hungry}
 	busy.Go(func() { p.run(soft, e.woken, e.cfg.pace.poll) })
 	busy.Go(func() { s.run(soft, dead, e.cfg.pace.sweep) })
@@ -229,6 +229,7 @@ func (e *Engine) traffic(node int64, c *committer, b *beat, resolver Resolver) *
 		loading:     make(chan struct{}, maxLoading),
 		lanes:       map[string]*lane{},
 		held:        map[int64]struct{}{},
+		fresh:       newFreshShards(),
 	}
 }
 

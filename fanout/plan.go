@@ -42,6 +42,7 @@ type planner struct {
 	log   *slog.Logger
 	relay bool   // all mail goes to one server
 	made  func() // told after each commit that made shards
+	fresh *freshShards
 
 	fixed map[string]int64 // destMixed and destRelay
 }
@@ -120,7 +121,9 @@ func (p *planner) begin(ctx context.Context) (began bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	var made *newShards
 	err = inTx(ctx, p.pool, func(tx pgx.Tx) error {
+		made = nil
 		post, err := lockUnplanned(ctx, tx)
 		if err != nil || post == nil {
 			began = false
@@ -128,7 +131,7 @@ func (p *planner) begin(ctx context.Context) (began bool, err error) {
 		}
 		began = true
 		if post.Kind == "post" {
-			err = p.beginPost(ctx, tx, post)
+			made, err = p.beginPost(ctx, tx, post)
 		} else {
 			err = p.beginOwners(ctx, tx, post, dest)
 		}
@@ -137,21 +140,24 @@ func (p *planner) begin(ctx context.Context) (began bool, err error) {
 		}
 		return markPlanned(ctx, tx, post.ID)
 	})
+	if err == nil {
+		p.fresh.put(made)
+	}
 	return began, err
 }
 
-func (p *planner) beginPost(ctx context.Context, tx pgx.Tx, post *unplannedPost) error {
+func (p *planner) beginPost(ctx context.Context, tx pgx.Tx, post *unplannedPost) (*newShards, error) {
 	lists, err := selectNested(ctx, tx, post.List, post.Accepted)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	id, err := insertPostFanout(ctx, tx, post, lists)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	plan, err := lockPlan(ctx, tx, id)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	return p.step(ctx, tx, plan)
 }
@@ -171,24 +177,30 @@ func (p *planner) beginOwners(ctx context.Context, tx pgx.Tx, post *unplannedPos
 
 // resume takes the next step of the fan-out whose last was longest ago.
 func (p *planner) resume(ctx context.Context) (did bool, err error) {
+	var made *newShards
 	err = inTx(ctx, p.pool, func(tx pgx.Tx) error {
+		made = nil
 		plan, err := lockPlan(ctx, tx, 0)
 		did = plan != nil
 		if err != nil || plan == nil {
 			return err
 		}
-		return p.step(ctx, tx, plan)
+		made, err = p.step(ctx, tx, plan)
+		return err
 	})
+	if err == nil {
+		p.fresh.put(made)
+	}
 	return did, err
 }
 
 // step reads the next members of a fan-out, makes shards of them, and stores the place.
-func (p *planner) step(ctx context.Context, tx pgx.Tx, plan *planRow) error {
+func (p *planner) step(ctx context.Context, tx pgx.Tx, plan *planRow) (*newShards, error) {
 	limit := int(min(max(plan.Copies, firstStep), fullStep))
 	runs := &domainRuns{single: p.relay}
 	n, err := selectRecipients(ctx, tx, memberPage{plan, authorKey(plan.Author), limit}, runs.add)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if n == limit {
 		plan.PlanDomain, plan.PlanMember = runs.last()
@@ -197,12 +209,12 @@ func (p *planner) step(ctx context.Context, tx pgx.Tx, plan *planRow) error {
 	}
 	shards, err := p.shards(ctx, tx, plan, runs)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if _, err := insertShards(ctx, tx, shards); err != nil {
-		return err
+	if shards.ids, err = insertShards(ctx, tx, shards); err != nil {
+		return nil, err
 	}
-	return savePlan(ctx, tx, plan, n, plan.PlanList > len(plan.Lists))
+	return shards, savePlan(ctx, tx, plan, n, plan.PlanList > len(plan.Lists))
 }
 
 func authorKey(author string) string {
@@ -220,6 +232,9 @@ func (p *planner) shards(ctx context.Context, tx pgx.Tx, plan *planRow, runs *do
 	if p.relay {
 		dest, err := p.dest(ctx, destRelay)
 		n.cut(dest, runs.members, plan.Verp)
+		if len(plan.Lists) == 1 {
+			n.fresh = runs.addresses()
+		}
 		return n, err
 	}
 	own, mixed := runs.split()
@@ -273,9 +288,23 @@ type domainRuns struct {
 	single  bool // domains do not matter
 	members []int64
 	runs    []domainRun
+	text    []byte // the addresses, one after the other
+	ends    []int
 }
 
-func (d *domainRuns) add(id int64, domain []byte) {
+// addresses are those of the members, as parts of one string.
+func (d *domainRuns) addresses() []string {
+	text, start := string(d.text), 0
+	all := make([]string, len(d.ends))
+	for i, end := range d.ends {
+		all[i], start = text[start:end], end
+	}
+	return all
+}
+
+func (d *domainRuns) add(id int64, domain, address []byte) {
+	d.text = append(d.text, address...)
+	d.ends = append(d.ends, len(d.text))
 	last := len(d.runs) - 1
 	if last < 0 || d.runs[last].domain != string(domain) {
 		if last >= 0 && d.single {

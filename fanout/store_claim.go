@@ -78,6 +78,7 @@ type recipients struct {
 	lists     []int64  // whose member each is; nil where there is only one list
 	attempts  []int32  // so far; nil for a first attempt
 	left      time.Duration
+	fresh     bool // known from planning
 }
 
 // selectClaimed reads who is left to do in a claimed shard. A member who has left since, or

@@ -145,10 +145,10 @@ type memberPage struct {
 
 // selectRecipients reads the next members of the list the plan is at, by domain: who had joined
 // when the post was accepted, receives, is not the author if the author wants no copy, and is in
-// no nearer list. It calls yield for each, whose domain is only good until it returns.
-func selectRecipients(ctx context.Context, q querier, page memberPage, yield func(id int64, domain []byte)) (int, error) {
+// no nearer list. It calls yield for each, whose octets are only good until it returns.
+func selectRecipients(ctx context.Context, q querier, page memberPage, yield func(id int64, domain, address []byte)) (int, error) {
 	const one = `
-		SELECT m.id, m.domain FROM member m
+		SELECT m.id, m.domain, m.address FROM member m
 		WHERE m.list = @list AND m.left_at IS NULL AND m.state = 'active' AND m.mode = 'each'
 			AND (m.domain, m.id) > (@domain, @member) AND m.joined <= @accepted AND m.nested IS NULL
 			AND (m.own_posts OR m.key <> @author)`
@@ -178,7 +178,7 @@ func selectRecipients(ctx context.Context, q querier, page memberPage, yield fun
 	return n, nil
 }
 
-func eachRecipient(ctx context.Context, q querier, text string, args pgx.NamedArgs, yield func(id int64, domain []byte)) (int, error) {
+func eachRecipient(ctx context.Context, q querier, text string, args pgx.NamedArgs, yield func(id int64, domain, address []byte)) (int, error) {
 	rows, err := q.Query(ctx, text, args)
 	if err != nil {
 		return 0, err
@@ -186,12 +186,12 @@ func eachRecipient(ctx context.Context, q querier, text string, args pgx.NamedAr
 	defer rows.Close()
 	n := 0
 	var id int64
-	var domain pgtype.DriverBytes
+	var domain, address pgtype.DriverBytes
 	for rows.Next() {
-		if err := rows.Scan(&id, &domain); err != nil {
+		if err := rows.Scan(&id, &domain, &address); err != nil {
 			return n, err
 		}
-		yield(id, domain)
+		yield(id, domain, address)
 		n++
 	}
 	return n, rows.Err()
@@ -239,9 +239,11 @@ type newShards struct {
 	fanout  int64
 	list    *int64 // whose order they keep
 	retry   bool
-	members []int64 // of all shards, one after the other
-	dests   []int64 // by shard
+	members []int64  // of all shards, one after the other
+	fresh   []string // their addresses, where they are to be kept for who claims the shards here
+	dests   []int64  // by shard
 	sizes   []int32
+	ids     []int64 // by shard, once they are made
 }
 
 // insertShards makes shards. Each takes the turn after the one before it in its fan-out at its

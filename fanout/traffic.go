@@ -38,6 +38,7 @@ type traffic struct {
 	mu    sync.Mutex
 	lanes map[string]*lane
 	held  map[int64]struct{} // shards that some run here stands for
+	fresh *freshShards
 }
 
 // maxLoading is how many shards are read from the database at a time.
@@ -182,7 +183,7 @@ func (t *traffic) claim(l *lane, d readyDest) error {
 func (t *traffic) load(l *lane, c claim) {
 	t.loading <- struct{}{}
 	defer func() { <-t.loading }()
-	who, err := selectClaimed(t.hard, t.pool, &c)
+	who, err := t.recipients(&c)
 	if err != nil {
 		t.unloaded(newRun(c, &recipients{}, nil, l), shardReady, err)
 		return
@@ -195,8 +196,21 @@ func (t *traffic) load(l *lane, c claim) {
 	case err != nil:
 		t.unloaded(r, shardReady, err)
 	default:
+		if who.fresh { // when they were planned they were asked for, not now
+			m.leavers.ask(t.hard, t.pool, c.Fanout, t.log)
+			r.drop(len(r.members), m.leavers.has)
+			r.checked = min(firstCheck(m), len(r.members))
+		}
 		l.offer(r)
 	}
+}
+
+// recipients reads who is left to do in a claimed shard. Who planned it a moment ago knows.
+func (t *traffic) recipients(c *claim) (*recipients, error) {
+	if who := t.fresh.take(c.ID); who != nil && c.Done == 0 && !c.Retry {
+		return who, nil
+	}
+	return selectClaimed(t.hard, t.pool, c)
 }
 
 // setAside takes a fan-out out of the queue whose message cannot be made.
