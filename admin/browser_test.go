@@ -15,6 +15,8 @@ import (
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+
+	"muster/admin"
 )
 
 // chromium is a browser with a profile of its own. Whatever it complains about, a script refused
@@ -146,7 +148,7 @@ func (c *chromium) look(name string) {
 		}})
 		var wide bool
 		c.do(chromedp.Func(func(ctx context.Context, _ *chromedp.Target) (err error) {
-			wide, err = chromedp.Run(ctx, chromedp.Evaluate[bool](`document.documentElement.scrollWidth > window.innerWidth`))
+			wide, err = chromedp.Run(ctx, chromedp.Evaluate[bool](fmt.Sprintf(`document.documentElement.scrollWidth > %d`, v.width)))
 			return err
 		}))
 		if wide {
@@ -238,6 +240,26 @@ func TestBrowserOwner(t *testing.T) {
 	c.look("account")
 	c.open("/manage")
 	c.look("manage")
+	c.press(`.foot button[value="de"]`, "Meine Listen")
+	for _, page := range []string{"", "/members", "/settings", "/roles", "/members/import"} {
+		c.open("/manage/lists/garden@lists.example" + page)
+		c.look("german" + strings.ReplaceAll(page, "/", "-"))
+	}
+}
+
+// TestBrowserPicture shows a list as it may look, for the README.
+func TestBrowserPicture(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.list("c-help@lists.example", "C help", "ann@a.example")
+	w.set("c-help@lists.example", "description", `Questions and answers about programming in C: the language, its standard library, compilers, and the bugs that only show up on Fridays.
+
+Beginners are welcome. Please send the shortest program that shows the problem, say which compiler you use, and what you expected instead.
+
+Homework gets hints, not solutions.`)
+	c := newChromium(t, w.url)
+	c.open("/lists/c-help@lists.example")
+	c.look("site")
 }
 
 func TestBrowserAdmin(t *testing.T) {
@@ -260,4 +282,31 @@ func TestBrowserAdmin(t *testing.T) {
 	c.look("queue")
 	c.open("/manage/lists/chess@lists.example/members")
 	c.look("members-empty")
+}
+
+func TestBrowserHeldPost(t *testing.T) {
+	t.Parallel()
+	f := &fanout{}
+	f.now.Store(&admin.Fanout{Copies: 240, Delivered: 10, Waiting: 230})
+	w := newWorld(t, func(c *admin.Config) { c.Progress, c.Queue = f, f })
+	const list = "garden@lists.example"
+	w.set(list, "post_policy", "moderators")
+	w.post(list, "eve@member.example", tulips)
+	c := newChromium(t, w.url)
+	c.signIn("owner@people.example")
+	c.open("/manage/lists/" + list + "/held")
+	c.look("held")
+	c.open(w.notice("held", "owner@people.example"))
+	c.look("held-post")
+	c.press(`form[action$="/release"] button`, "the post is on its way")
+	c.says("230\nwaiting")
+	c.look("progress")
+	f.now.Store(&admin.Fanout{Planned: true, Copies: 240, Delivered: 228, Deferred: 9, Bounced: 3, Replies: []admin.Answer{
+		{Host: "mx.example.org", Reply: "250 2.0.0 Ok: queued as 4XyZ", Copies: 228}, {Host: "mail.verein.example", Reply: "450 4.7.1 Greylisted, try again in 300 seconds", Copies: 9},
+		{Host: "mx.old.example", Reply: "550 5.1.1 No such user here", Copies: 3},
+	}})
+	c.says("228\ndelivered") // without anybody reloading the page
+	c.look("progress-late")
+	f.now.Store(&admin.Fanout{Planned: true, Copies: 240, Delivered: 237, Bounced: 3})
+	c.says("Done: 240 copies.")
 }
