@@ -71,7 +71,7 @@ func (s *site) start(dataDir string, more ...string) *node {
 	n := &node{t: s.t, smtp: freeAddr(s.t), lmtp: freeAddr(s.t), http: freeAddr(s.t),
 		done: make(chan struct{}), log: new(tail)}
 	args := []string{"serve", "--data-dir", dataDir, "--database-url", s.database, "--hostname", "lists.example",
-		"--smtp-listen", n.smtp, "--lmtp-listen", n.lmtp, "--http-listen", n.http, "--base-url", "http://" + n.http,
+		"--smtp-listen", n.smtp, "--lmtp-listen", n.lmtp, "--http-listen", n.http, "--base-url", "https://lists.example",
 		"--relay", "smtp://" + s.relay}
 	n.cmd = exec.Command(binary, append(args, more...)...)
 	n.cmd.Stdout, n.cmd.Stderr = n.log, n.log
