@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -75,6 +76,7 @@ func (s *site) start(dataDir string, more ...string) *node {
 		"--relay", "smtp://" + s.relay}
 	n.cmd = exec.Command(binary, append(args, more...)...)
 	n.cmd.Stdout, n.cmd.Stderr = n.log, n.log
+	n.cmd.Env = environment()
 	if err := n.cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}
@@ -94,6 +96,11 @@ func (s *site) start(dataDir string, more ...string) *node {
 	})
 	n.ready()
 	return n
+}
+
+// environment is that of the test without Muster's settings: MUSTER_LONG would be an unknown one.
+func environment() []string {
+	return slices.DeleteFunc(os.Environ(), func(e string) bool { return strings.HasPrefix(e, "MUSTER_") })
 }
 
 func lastLines(s string, n int) string {
@@ -177,7 +184,7 @@ func (s *site) run(stdin string, args ...string) string {
 	var out, errs bytes.Buffer
 	cmd := exec.Command(binary, append(args, "--database-url", s.database)...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(stdin), &out, &errs
-	cmd.Env = append(os.Environ(), "HOME="+s.t.TempDir())
+	cmd.Env = environment()
 	if err := cmd.Run(); err != nil {
 		s.t.Fatalf("muster %s: %v\n%s%s", strings.Join(args, " "), err, out.String(), errs.String())
 	}
