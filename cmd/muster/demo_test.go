@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"net"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -71,5 +72,21 @@ func postHello(t *testing.T, address string) {
 	reply, err := talk.send("From: fred@doc.ic.ac.uk\nSubject: Hello again\n\nI have another.\n")
 	if err := wanted("250", "the message", reply, err); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A demo that nobody told where to listen does not insist on its usual ports.
+func TestDemoEvadesPortsInUse(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := freeOr(l.Addr().String()); got != "127.0.0.1:0" {
+		t.Errorf("in use: %s", got)
+	}
+	l.Close()
+	if got := freeOr(l.Addr().String()); got != l.Addr().String() {
+		t.Errorf("free: %s, want %s", got, l.Addr())
 	}
 }
