@@ -21,7 +21,6 @@ var (
 	errNoPage         = lists.Errorf(lists.NotFound, "site.nopage", "there is no such page here")
 	errBadForm        = lists.Errorf(lists.Invalid, "site.form", "what the browser sent could not be read; go back and try again")
 	errTooBig         = lists.Errorf(lists.Invalid, "site.toobig", "what the browser sent is too large")
-	errDatabase       = lists.Errorf(lists.Overloaded, "site.database", "the database does not answer")
 )
 
 // status is what a failure is in HTTP: the one table of it.
