@@ -394,6 +394,35 @@ func TestBadDestinationsDelayNobody(t *testing.T) {
 	}
 }
 
+// Of a mixed shard the destinations that do not answer are waited for together, not one after the
+// other.
+func TestSilentDestinationsAreWaitedForTogether(t *testing.T) {
+	t.Parallel()
+	const silent = 60
+	w := newWorld(t)
+	list := w.list("dev", 1)
+	good := newSink(t).serve()
+	names := fakeDNS{addrs: map[string][]netip.Addr{"z.example": addrs("192.0.2.1")}}
+	for i := range silent {
+		domain := fmt.Sprintf("a%02d.example", i)
+		names.addrs[domain] = addrs("192.0.2.3")
+		w.member(list, "x@"+domain)
+	}
+	w.member(list, "x@z.example")
+	c := w.config(nil)
+	c.Resolver, c.DialContext, c.Connections = names, by(map[string]*sink{"192.0.2.1": good}), 1
+	c.pace.slot = time.Second
+	e, _ := w.start(c)
+	started := time.Now()
+	w.post(list, testMessage)
+	e.Wake()
+	eventually(t, "the good copy", func() bool { return good.copies.Load() == 1 })
+	if took := time.Since(started); took > silent/3*time.Second {
+		t.Errorf("the good copy took %v", took)
+	}
+	good.once(t, 1)
+}
+
 // 5 days without success are a bounce, whatever state the copy waits in.
 func TestExpiry(t *testing.T) {
 	t.Parallel()

@@ -44,6 +44,7 @@ type lane struct {
 	waiting  int // workers without a run
 	claimed  int // runs claimed and not given back
 	idle     []*link
+	warming  bool          // a connection is being made ahead of who will want it
 	freed    chan struct{} // closed and replaced when a slot or an idle link is there
 	failures int
 	slow     int // recipients in a row answered 4.7.x
@@ -198,14 +199,10 @@ func (l *lane) acquire(ctx context.Context) (*link, error) {
 			l.mu.Unlock()
 			return k, nil
 		}
-		if l.open < l.limit() {
+		if l.open < l.limit() && !l.warming {
 			l.open++
 			l.mu.Unlock()
-			k, err := l.traffic.open(ctx, l)
-			if err != nil {
-				l.release()
-			}
-			return k, err
+			return l.openSlot(ctx)
 		}
 		freed := l.freed
 		l.mu.Unlock()
@@ -215,6 +212,45 @@ func (l *lane) acquire(ctx context.Context) (*link, error) {
 			return nil, errNoSlot
 		}
 	}
+}
+
+// openSlot makes a connection in a slot that was taken for it.
+func (l *lane) openSlot(ctx context.Context) (*link, error) {
+	k, err := l.traffic.open(ctx, l)
+	if err != nil {
+		l.release()
+	}
+	return k, err
+}
+
+// warm makes a connection for somebody who will want one soon, where there is none: of the many
+// destinations of a mixed shard those that do not answer are waited for together.
+func (l *lane) warm() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.open > 0 || l.warming || l.blockedLocked() || l.traffic.soft.Err() != nil {
+		return
+	}
+	l.open++
+	l.warming = true
+	l.traffic.wg.Go(func() {
+		ctx, cancel := context.WithTimeout(l.traffic.soft, l.traffic.pace.slot)
+		defer cancel()
+		k, err := l.openSlot(ctx)
+		l.mu.Lock()
+		l.warming = false
+		l.announce()
+		l.mu.Unlock()
+		var final *smtp.Reply
+		var failed *smtpclient.Error
+		switch {
+		case err == nil:
+			l.keep(k)
+		case l.traffic.soft.Err() != nil:
+		case errors.As(err, &failed) || !errors.As(err, &final):
+			l.trouble(err.Error())
+		}
+	})
 }
 
 // keep puts a connection by for whoever comes next.

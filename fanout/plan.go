@@ -73,7 +73,7 @@ func (p *planner) round(ctx context.Context) bool {
 			if ctx.Err() == nil {
 				p.log.Error("planning", "error", err)
 			}
-			return false
+			continue
 		}
 		if did {
 			more = true
@@ -122,9 +122,10 @@ func (p *planner) begin(ctx context.Context) (began bool, err error) {
 		return false, err
 	}
 	var made *newShards
-	err = inTx(ctx, p.pool, func(tx pgx.Tx) error {
+	var post *unplannedPost
+	err = inTx(ctx, p.pool, func(tx pgx.Tx) (err error) {
 		made = nil
-		post, err := lockUnplanned(ctx, tx)
+		post, err = lockUnplanned(ctx, tx)
 		if err != nil || post == nil {
 			began = false
 			return err
@@ -140,8 +141,12 @@ func (p *planner) begin(ctx context.Context) (began bool, err error) {
 		}
 		return markPlanned(ctx, tx, post.ID)
 	})
-	if err == nil {
+	switch {
+	case err == nil:
 		p.fresh.put(made)
+	case isRefused(err) && post != nil: // no second try can mend that, and others wait behind it
+		p.log.Error("post cannot be planned, it is set aside", "post", post.ID, "error", err)
+		return true, setAsidePost(ctx, p.pool, post, clean(err.Error()))
 	}
 	return began, err
 }
@@ -178,9 +183,10 @@ func (p *planner) beginOwners(ctx context.Context, tx pgx.Tx, post *unplannedPos
 // resume takes the next step of the fan-out whose last was longest ago.
 func (p *planner) resume(ctx context.Context) (did bool, err error) {
 	var made *newShards
-	err = inTx(ctx, p.pool, func(tx pgx.Tx) error {
+	var plan *planRow
+	err = inTx(ctx, p.pool, func(tx pgx.Tx) (err error) {
 		made = nil
-		plan, err := lockPlan(ctx, tx, 0)
+		plan, err = lockPlan(ctx, tx, 0)
 		did = plan != nil
 		if err != nil || plan == nil {
 			return err
@@ -188,8 +194,12 @@ func (p *planner) resume(ctx context.Context) (did bool, err error) {
 		made, err = p.step(ctx, tx, plan)
 		return err
 	})
-	if err == nil {
+	switch {
+	case err == nil:
 		p.fresh.put(made)
+	case isRefused(err) && plan != nil:
+		p.log.Error("fan-out cannot be planned further, it is set aside", "fanout", plan.ID, "error", err)
+		return true, setAsideFanout(ctx, p.pool, plan.ID, clean(err.Error()))
 	}
 	return did, err
 }

@@ -304,3 +304,22 @@ func TestPlanPostsOfAListInOrder(t *testing.T) {
 		t.Errorf("%d fan-outs planned", n)
 	}
 }
+
+// A post that the planner chokes on is set aside and holds nobody up.
+func TestPlanPoison(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	bad, good := w.list("bad", 1), w.list("good", 1)
+	w.member(bad, "x@x.example")
+	w.member(good, "y@x.example")
+	w.exec(`ALTER TABLE fanout ADD CHECK (verp OR error <> '')`)
+	w.exec(`UPDATE list SET verp = 0 WHERE id = $1`, bad)
+	w.post(bad, testMessage)
+	w.post(good, testMessage)
+	if got := w.plan(true)["relay"]; !slices.Equal(got, []string{"y@x.example"}) {
+		t.Errorf("%v", got)
+	}
+	if n := w.count(`SELECT count(*) FROM fanout WHERE error <> '' AND planned IS NOT NULL AND list = $1`, bad); n != 1 {
+		t.Errorf("%d fan-outs set aside", n)
+	}
+}

@@ -37,6 +37,21 @@ func lockUnplanned(ctx context.Context, tx pgx.Tx) (*unplannedPost, error) {
 	return &found[0], nil
 }
 
+// setAsidePost gives a post that cannot be planned a fan-out without copies that says why.
+func setAsidePost(ctx context.Context, q querier, p *unplannedPost, reason string) error {
+	_, err := q.Exec(ctx, `
+		WITH f AS (
+			INSERT INTO fanout (post, list, verp, ordered, accepted, expires, planned, error)
+			VALUES (@post::uuid, nullif(@list, 0::bigint), false, false, @accepted, now() + @keep::interval, now(), @reason))
+		UPDATE post SET planned = now() WHERE id = @post::uuid`, pgx.NamedArgs{
+		"post": p.ID, "list": p.List, "accepted": p.Accepted, "keep": keepTrying, "reason": reason,
+	})
+	if err != nil {
+		return fmt.Errorf("post %s aside: %w", p.ID, err)
+	}
+	return nil
+}
+
 func markPlanned(ctx context.Context, tx pgx.Tx, post string) error {
 	if _, err := tx.Exec(ctx, `UPDATE post SET planned = now() WHERE id = $1::uuid`, post); err != nil {
 		return fmt.Errorf("post %s planned: %w", post, err)

@@ -143,6 +143,7 @@ func (w *worker) fill(r *run) *batch {
 		b := &w.spare[w.turn]
 		if b.fill(r, w.batchLimit(), w.laneOf()) {
 			w.turn = (w.turn + 1) % len(w.spare)
+			w.lookAhead(r)
 			return b
 		}
 	}
@@ -156,6 +157,22 @@ func (w *worker) fill(r *run) *batch {
 		w.save(r)
 	}
 	return nil
+}
+
+// warmAhead is how many recipients ahead of a mixed shard's next their destinations are connected
+// to.
+const warmAhead = 24
+
+// lookAhead sees to connections for the next recipients of a mixed shard.
+func (w *worker) lookAhead(r *run) {
+	if !w.lane.mixed {
+		return
+	}
+	for place := r.next; place < min(r.next+warmAhead, len(r.members)); place++ {
+		if r.addresses[place] != "" {
+			w.laneOf()(splitAddress(r.addresses[place]).Domain).warm()
+		}
+	}
 }
 
 func (w *worker) batchLimit() int {
