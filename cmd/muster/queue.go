@@ -86,7 +86,7 @@ func (s *services) printQueue(v queueView) error {
 	s.say("%s, %s not tried yet, %s to be tried again",
 		plural(int(v.Unplanned), "message not begun", "messages not begun"),
 		plural(int(v.Waiting), "copy", "copies"), plural(int(v.Deferred), "copy", "copies"))
-	if v.Oldest != nil {
+	if v.Oldest != nil && v.Unplanned+v.Waiting+v.Deferred > 0 {
 		s.say("the oldest was accepted %s", v.Oldest.Local().Format(time.DateTime))
 	}
 	if v.Aside > 0 {
