@@ -2,6 +2,7 @@ package fanout
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"os"
@@ -37,6 +38,9 @@ type Config struct {
 
 	pace pace // zero: as designed
 }
+
+// ErrConfig is a Config without what no message can be composed without.
+var ErrConfig = errors.New("the fan-out needs Seals and Mail")
 
 // pace is every time span that a test may want shorter.
 type pace struct {
@@ -115,6 +119,9 @@ func (e *Engine) Wake() {
 // Run sends until ctx ends; then it finishes the transactions whose final dot is out, saves their
 // outcomes, gives back the rest, and returns. The database may go and come back meanwhile.
 func (e *Engine) Run(ctx context.Context) error {
+	if e.cfg.Seals == nil || e.cfg.Mail == nil {
+		return ErrConfig
+	}
 	resolver, err := e.resolver()
 	if err != nil {
 		return err

@@ -183,115 +183,6 @@ func (l *lane) returned() {
 	}
 }
 
-// acquire takes a connection of the lane: an idle one, or a new one in a free slot, for which it
-// waits as long as ctx lasts.
-func (l *lane) acquire(ctx context.Context) (*link, error) {
-	for {
-		l.mu.Lock()
-		l.touched = time.Now()
-		if l.blockedLocked() {
-			l.mu.Unlock()
-			return nil, errBlocked
-		}
-		if n := len(l.idle); n > 0 {
-			k := l.idle[n-1]
-			l.idle = l.idle[:n-1]
-			l.mu.Unlock()
-			return k, nil
-		}
-		if l.open < l.limit() && !l.warming {
-			l.open++
-			l.mu.Unlock()
-			return l.openSlot(ctx)
-		}
-		freed := l.freed
-		l.mu.Unlock()
-		select {
-		case <-freed:
-		case <-ctx.Done():
-			return nil, errNoSlot
-		}
-	}
-}
-
-// openSlot makes a connection in a slot that was taken for it.
-func (l *lane) openSlot(ctx context.Context) (*link, error) {
-	k, err := l.traffic.open(ctx, l)
-	if err != nil {
-		l.release()
-	}
-	return k, err
-}
-
-// warm makes a connection for somebody who will want one soon, where there is none: of the many
-// destinations of a mixed shard those that do not answer are waited for together.
-func (l *lane) warm() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.open > 0 || l.warming || l.blockedLocked() || l.traffic.soft.Err() != nil {
-		return
-	}
-	l.open++
-	l.warming = true
-	l.traffic.wg.Go(func() {
-		ctx, cancel := context.WithTimeout(l.traffic.soft, l.traffic.pace.slot)
-		defer cancel()
-		k, err := l.openSlot(ctx)
-		l.mu.Lock()
-		l.warming = false
-		l.announce()
-		l.mu.Unlock()
-		var final *smtp.Reply
-		var failed *smtpclient.Error
-		switch {
-		case err == nil:
-			l.keep(k)
-		case l.traffic.soft.Err() != nil:
-		case errors.As(err, &failed) || !errors.As(err, &final):
-			l.trouble(err.Error())
-		}
-	})
-}
-
-// keep puts a connection by for whoever comes next.
-func (l *lane) keep(k *link) {
-	l.mu.Lock()
-	l.idle = append(l.idle, k)
-	l.announce()
-	l.mu.Unlock()
-	time.AfterFunc(l.traffic.pace.idle, func() {
-		if l.take(k) {
-			k.close()
-		}
-	})
-}
-
-// take removes a connection from the idle ones, if it is still there.
-func (l *lane) take(k *link) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for i, other := range l.idle {
-		if other == k {
-			l.idle = append(l.idle[:i], l.idle[i+1:]...)
-			return true
-		}
-	}
-	return false
-}
-
-// release frees a slot.
-func (l *lane) release() {
-	l.mu.Lock()
-	l.open--
-	l.announce()
-	l.mu.Unlock()
-}
-
-func (l *lane) announce() {
-	close(l.freed)
-	l.freed = make(chan struct{})
-}
-
 // opened notes what a server said of itself.
 func (l *lane) opened(x *smtpclient.Extensions) {
 	l.mu.Lock()
@@ -316,75 +207,6 @@ func (l *lane) overfull(n int) {
 	l.mu.Unlock()
 }
 
-// succeeded widens the window by one for each text that was taken, up to the limit (slow start:
-// doubling with each round), and ends what trouble there was.
-func (l *lane) succeeded() {
-	l.mu.Lock()
-	had := l.failures
-	l.failures, l.slow = 0, 0
-	grown := l.window < l.traffic.connections && !time.Now().Before(l.steady)
-	if grown {
-		l.window++
-		l.staff()
-	}
-	l.mu.Unlock()
-	if grown {
-		l.traffic.hungry()
-	}
-	if had > 0 {
-		l.traffic.saveBlock(l, 0, 0, "")
-	}
-}
-
-// rest is how long somebody waits who was not served now.
-func (l *lane) rest() time.Duration {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return max(l.traffic.pace.soon(), time.Until(l.until))
-}
-
-// slowed hears that a recipient was answered 4.7.x, and backs off after many in a row.
-func (l *lane) slowed(reply *smtp.Reply) {
-	l.mu.Lock()
-	l.slow++
-	many := l.slow >= slowLimit
-	l.mu.Unlock()
-	if many {
-		l.trouble(reply.Error())
-	}
-}
-
-// crowded hears that a connection beyond those there are was refused: the server has a limit of
-// its own. It reports false where there are no others, so that it means the destination as such.
-func (l *lane) crowded() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.open-len(l.idle) < 1 || l.failures > 0 {
-		return false
-	}
-	l.window, l.steady = l.open, time.Now().Add(l.traffic.pace.steady)
-	return true
-}
-
-// trouble leaves the destination alone for a while, longer each time, and begins again with one
-// connection.
-func (l *lane) trouble(reason string) {
-	l.mu.Lock()
-	if l.blockedLocked() { // known already, from another connection
-		l.mu.Unlock()
-		return
-	}
-	l.failures++
-	l.slow, l.window = 0, 1
-	failures, wait := l.failures, l.traffic.pace.block(l.failures)
-	l.until = time.Now().Add(wait)
-	l.announce() // who waits for a slot need not
-	l.mu.Unlock()
-	l.traffic.log.Warn("destination left alone", "destination", l.name, "for", wait.Round(time.Second), "failures", failures, "reason", reason)
-	l.traffic.saveBlock(l, failures, wait, reason)
-	l.sendBack()
-}
-
 // hops are the servers of the destination, looked up again when they are old.
 func (l *lane) hops(ctx context.Context) ([]hop, error) {
 	l.routeMu.Lock()
@@ -399,16 +221,6 @@ func (l *lane) hops(ctx context.Context) ([]hop, error) {
 	}
 	l.route, l.noRoute, l.routed = hops, err, time.Now()
 	return hops, err
-}
-
-// inherit takes over what other nodes, or this one before it started, found out: after failures
-// the destination is tried with one connection.
-func (l *lane) inherit(failures int) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if failures > l.failures {
-		l.failures, l.window = failures, 1
-	}
 }
 
 // closeIdle ends the connections that nobody uses.

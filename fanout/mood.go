@@ -1,0 +1,89 @@
+package fanout
+
+import (
+	"time"
+
+	"muster/smtp"
+)
+
+// How a lane takes what its destination says: the window widens with success, and trouble leaves the
+// destination alone for a while.
+
+// succeeded widens the window by one for each text that was taken, up to the limit (slow start:
+// doubling with each round), and ends what trouble there was.
+func (l *lane) succeeded() {
+	l.mu.Lock()
+	had := l.failures
+	l.failures, l.slow = 0, 0
+	grown := l.window < l.traffic.connections && !time.Now().Before(l.steady)
+	if grown {
+		l.window++
+		l.staff()
+	}
+	l.mu.Unlock()
+	if grown {
+		l.traffic.hungry()
+	}
+	if had > 0 {
+		l.traffic.saveBlock(l, 0, 0, "")
+	}
+}
+
+// rest is how long somebody waits who was not served now.
+func (l *lane) rest() time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return max(l.traffic.pace.soon(), time.Until(l.until))
+}
+
+// slowed hears that a recipient was answered 4.7.x, and backs off after many in a row.
+func (l *lane) slowed(reply *smtp.Reply) {
+	l.mu.Lock()
+	l.slow++
+	many := l.slow >= slowLimit
+	l.mu.Unlock()
+	if many {
+		l.trouble(reply.Error())
+	}
+}
+
+// crowded hears that a connection beyond those there are was refused: the server has a limit of
+// its own. It reports false where there are no others, so that it means the destination as such.
+func (l *lane) crowded() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.open-len(l.idle) < 1 || l.failures > 0 {
+		return false
+	}
+	l.window, l.steady = l.open, time.Now().Add(l.traffic.pace.steady)
+	return true
+}
+
+// trouble leaves the destination alone for a while, longer each time, and begins again with one
+// connection.
+func (l *lane) trouble(reason string) {
+	l.mu.Lock()
+	if l.blockedLocked() { // known already, from another connection
+		l.mu.Unlock()
+		return
+	}
+	l.failures++
+	l.slow, l.window = 0, 1
+	failures, wait := l.failures, l.traffic.pace.block(l.failures)
+	l.until = time.Now().Add(wait)
+	l.announce() // who waits for a slot need not
+	l.mu.Unlock()
+	l.traffic.log.Warn("destination left alone", "destination", l.name, "for", wait.Round(time.Second), "failures", failures, "reason", reason)
+	l.traffic.saveBlock(l, failures, wait, reason)
+	l.sendBack()
+}
+
+// inherit takes over what other nodes, or this one before it started, found out: after failures
+// the destination is tried with one connection.
+func (l *lane) inherit(failures int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if failures > l.failures {
+		l.failures, l.window = failures, 1
+	}
+}
