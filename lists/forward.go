@@ -2,6 +2,7 @@ package lists
 
 import (
 	"context"
+	"fmt"
 
 	"muster/lists/verdict"
 	"muster/smtp"
@@ -18,6 +19,14 @@ func (a *acceptance) judgeForward(ctx context.Context, p *part) error {
 	}
 	if m.Received >= verdict.MaxReceived || m.HasPassed(a.s.cfg.Hostname, to) {
 		p.outcome.Refusal = refuse(p.target.List, verdict.RuleLoop, "This message was here before: this is a mail loop")
+		return nil
+	}
+	read, err := forwardIsRead(ctx, a.s.pool, p.target.List.ID)
+	if err != nil {
+		return fmt.Errorf("who reads %s: %w", to, err)
+	}
+	if !read { // 250 would be the end of it; so the sender's server keeps it until somebody does
+		p.outcome.Refusal = &Error{Kind: Limited, Code: "forward.nobody", Msg: "Nobody reads this address yet; try again later"}
 		return nil
 	}
 	within, err := a.withinForwards(ctx, to)

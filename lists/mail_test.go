@@ -14,6 +14,10 @@ func TestForward(t *testing.T) {
 	s := newSite(t)
 	s.list("dev@lists.example", nil, "owner@a.example")
 	m := post("1", "anybody@x.example", "dev-owner@lists.example", "postmaster@lists.example")
+	s.wantFates(m, "forward.nobody forward.nobody") // the site has no admin
+	if _, err := s.CreatePerson(t.Context(), lists.CLI(), lists.NewPerson{Address: addr(t, "root@a.example"), Admin: true}); err != nil {
+		t.Fatal(err)
+	}
 	out := s.wantFates(m, "accepted accepted")
 	got := one[string](s, `SELECT string_agg(concat_ws(' ', kind, state, sender, list IS NULL, domain IS NULL, planned IS NULL), ', ' ORDER BY kind) FROM post`)
 	if got != "admins accepted anybody@x.example t f t, owners accepted anybody@x.example f t t" {

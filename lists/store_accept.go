@@ -26,6 +26,16 @@ func selectStandings(ctx context.Context, q querier, lists []int64, keys []strin
 	return collect[standing](ctx, q, standingsSelect, lists, keys)
 }
 
+const forwardReadSelect = `SELECT EXISTS (SELECT FROM role WHERE list = $1)
+	OR EXISTS (SELECT FROM person p JOIN person_address a ON a.person = p.id WHERE p.admin)`
+
+// forwardIsRead says whether mail to a list's owners, or with list 0 to the site, would reach anybody:
+// the admins stand in for a list without owners.
+func forwardIsRead(ctx context.Context, q querier, list int64) (read bool, err error) {
+	err = q.QueryRow(ctx, forwardReadSelect, list).Scan(&read)
+	return read, err
+}
+
 // postRow is a post to be written. Without IDHash it is not looked for among those of before; with
 // Raw nil its octets come after it.
 type postRow struct {
