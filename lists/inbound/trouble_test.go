@@ -44,6 +44,9 @@ func TestPlaces(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)
 	l := h.list("dev@lists.example", nil, "owner@a.example")
+	if _, err := h.lists.CreatePerson(t.Context(), lists.CLI(), lists.NewPerson{Address: h.addr("root@a.example"), Admin: true}); err != nil {
+		t.Fatal(err)
+	}
 	c := h.talk(h.serve(&smtpserver.Server{Trusted: trustAll}, "tcp")(), "EHLO me.example")
 	for _, place := range []string{"dev-join@lists.example", "dev-request@lists.example", "dev-owner@lists.example", "abuse@lists.example"} {
 		if reply := c.send("ann@a.example", []string{place}, "From: ann@a.example\nSubject: help\n\nhelp\n"); !strings.HasPrefix(reply, "250 ") {
