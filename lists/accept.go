@@ -127,24 +127,29 @@ func (a *acceptance) judge(ctx context.Context) error {
 // standings is what the author is to the lists that the message is for, by list. AUTH counts for
 // every address that a person proved.
 func (a *acceptance) standings(ctx context.Context) (map[int64]standing, error) {
+	keys := []string{a.author().Key()}
+	if a.asAuthor() {
+		keys = a.env.By.Keys
+	}
+	byList := make(map[int64]standing, len(a.parts))
 	var ids []int64
 	for _, p := range a.parts {
-		if p.target.Kind == TargetPost {
+		if p.target.Kind != TargetPost {
+			continue
+		}
+		if st, ok := p.target.foreseen.of(keys[0], a.s.cfg.Now()); ok && !a.asAuthor() {
+			byList[p.target.List.ID] = st
+		} else {
 			ids = append(ids, p.target.List.ID)
 		}
 	}
 	if len(ids) == 0 {
-		return nil, nil
-	}
-	keys := []string{a.author().Key()}
-	if a.asAuthor() {
-		keys = a.env.By.Keys
+		return byList, nil
 	}
 	found, err := selectStandings(ctx, a.s.pool, ids, keys)
 	if err != nil {
 		return nil, fmt.Errorf("standing of %s: %w", a.author(), err)
 	}
-	byList := make(map[int64]standing, len(found))
 	for _, st := range found {
 		byList[st.List] = st
 	}

@@ -67,7 +67,7 @@ func BenchmarkAccept(b *testing.B) {
 
 // take is what a session does with a message.
 func (s *site) take(b *testing.B, from, to smtp.Address, raw []byte) error {
-	target, err := s.Resolve(b.Context(), to)
+	target, err := s.ResolveFor(b.Context(), to, from)
 	if err != nil {
 		return err
 	}

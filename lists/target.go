@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"muster/smtp"
 )
@@ -32,6 +33,24 @@ type Target struct {
 	Domain  int64  // id of the served domain; 0 for none
 	List    List   // but for TargetForeign, TargetUnknown and TargetAdmins
 	Detail  string // what stands behind a plus: a token or a seal
+
+	foreseen foreseen
+}
+
+// foreseen is what the sender of a transaction is to the list, asked with the recipient: most often
+// the sender is the author, and then Accept has one question less. It is good for some seconds: who
+// is on the list when they name it as a recipient is on it when they have sent the message.
+type foreseen struct {
+	key      string // of the sender; "" for none
+	at       time.Time
+	standing standing
+}
+
+const foreseenLife = 10 * time.Second
+
+// of is what was foreseen of an author; false if it is somebody else, or too long ago.
+func (f foreseen) of(key string, now time.Time) (standing, bool) {
+	return f.standing, f.key != "" && f.key == key && now.Sub(f.at) < foreseenLife
 }
 
 // isPostmaster says whether a local part in key form belongs to the site in every domain (RFC 5321
@@ -70,13 +89,21 @@ func localName(local string) (name string, kind TargetKind, detail string) {
 
 // Resolve says what an address is here, now: one walk of an index, whatever the answer.
 func (s *Service) Resolve(ctx context.Context, a smtp.Address) (Target, error) {
+	return s.ResolveFor(ctx, a, smtp.Address{})
+}
+
+// ResolveFor is Resolve for a recipient in a transaction whose reverse-path is from.
+func (s *Service) ResolveFor(ctx context.Context, a, from smtp.Address) (Target, error) {
 	t := Target{Address: a}
+	if !from.IsZero() {
+		t.foreseen = foreseen{key: from.Key(), at: s.cfg.Now()}
+	}
 	local := smtp.LocalKey(a.Local)
 	if isPostmaster(local) && (a.Domain == "" || strings.EqualFold(a.Domain, s.cfg.Hostname)) {
 		return s.siteTarget(ctx, t)
 	}
 	name, kind, detail := localName(local)
-	found, err := collect[targetRow](ctx, s.pool, targetSelect, a.DomainKey(), name)
+	found, err := collect[targetRow](ctx, s.pool, targetSelect, a.DomainKey(), name, t.foreseen.key)
 	if err != nil {
 		return Target{}, fmt.Errorf("recipient %s: %w", a, err)
 	}
@@ -92,6 +119,7 @@ func (s *Service) Resolve(ctx context.Context, a smtp.Address) (Target, error) {
 		t.Kind = TargetUnknown
 	default:
 		t.Kind, t.List, t.Detail = kind, row.List, detail
+		t.foreseen.standing = standing{List: row.ID, Policy: row.PostPolicy, Member: row.Member, Moderates: row.Moderates}
 	}
 	return t, nil
 }

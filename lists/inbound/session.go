@@ -40,7 +40,7 @@ func (s *session) Mail(_ context.Context, from smtp.Address, p smtpserver.MailPa
 // Rcpt is smtpserver.Session's. It asks the database each time, and so is right whatever has
 // changed since the last.
 func (s *session) Rcpt(ctx context.Context, to smtp.Address, _ smtpserver.RcptParams) error {
-	target, err := s.lists.Resolve(ctx, to)
+	target, err := s.lists.ResolveFor(ctx, to, s.from)
 	if err != nil {
 		return err
 	}

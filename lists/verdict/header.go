@@ -46,7 +46,10 @@ func cutField(header []byte) (field, rest []byte) {
 func isEmpty(line []byte) bool { return len(bytes.TrimRight(line, "\r\n")) == 0 }
 
 func unfold(value []byte) string {
-	s := strings.NewReplacer("\r\n", "", "\n", "").Replace(string(value))
+	s := string(value)
+	if strings.Contains(s, "\n") {
+		s = strings.ReplaceAll(strings.ReplaceAll(s, "\r\n", ""), "\n", "")
+	}
 	return strings.TrimSpace(toUTF8(s))
 }
 
