@@ -16,27 +16,56 @@ const expandPage = 2000
 // before the first line is a Unanswered; after one, it means that the rest could not be read.
 //
 // A nested list is one line. Nothing is held while line runs: a client that reads slowly keeps
-// neither a connection of the database nor a transaction.
+// neither a connection of the database nor a transaction, and its time does not count: Config.Wait is
+// for what comes before the first line, and for each page.
 func (s *Service) Expand(ctx context.Context, who Asker, arg string, utf8 bool, line func(smtp.Mailbox) error) error {
-	l, owners, hidden, err := s.askExpand(ctx, who, arg)
+	l, members, err := s.beforeLines(ctx, who, arg, utf8)
 	if err != nil {
 		return s.refuse(ctx, "EXPN", who, arg, err)
 	}
+	if members == nil {
+		return s.expandMembers(ctx, l, line)
+	}
+	for _, m := range members {
+		if err := line(m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// roster is a list as the asker may see it.
+type roster struct {
+	List
+	hidden bool // hidden members too
+}
+
+// beforeLines finds out all that must be known before the first line: which list, whether there is a
+// line, whether it can be said. Owners, who are few, are known as a whole by then.
+func (s *Service) beforeLines(ctx context.Context, who Asker, arg string, utf8 bool) (roster, []smtp.Mailbox, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.Wait)
+	defer cancel()
+	l, owners, hidden, err := s.askExpand(ctx, who, arg)
+	if err != nil {
+		return roster{}, nil, err
+	}
+	r := roster{l, hidden}
 	if owners {
-		return s.expandOwners(ctx, who, l, utf8, line)
+		boxes, err := s.owners(ctx, l, utf8)
+		return r, boxes, err
 	}
 	state, err := selectExpandable(ctx, s.pool, l.ID, hidden)
 	switch {
 	case err != nil:
-		return s.refuse(ctx, "EXPN", who, arg, fmt.Errorf("members of %s: %w", l.Address(), err))
+		return r, nil, fmt.Errorf("members of %s: %w", l.Address(), err)
 	case !state.Members:
-		return s.refuse(ctx, "EXPN", who, arg, NoMembers)
+		return r, nil, NoMembers
 	case !state.Visible: // a list of nobody would be a lie, and so would be a list without members
-		return s.refuse(ctx, "EXPN", who, arg, CannotSay)
+		return r, nil, CannotSay
 	case state.UTF8 && !utf8: // a member cannot be left out silently
-		return s.refuse(ctx, "EXPN", who, arg, NeedsUTF8)
+		return r, nil, NeedsUTF8
 	}
-	return s.expandMembers(ctx, l, hidden, line)
+	return r, nil, nil
 }
 
 // askExpand finds the list that arg names and asks whether it may be expanded.
@@ -72,10 +101,10 @@ func (s *Service) noList(ctx context.Context, who Asker, t Target) error {
 }
 
 // expandMembers reads page by page.
-func (s *Service) expandMembers(ctx context.Context, l List, hidden bool, line func(smtp.Mailbox) error) error {
+func (s *Service) expandMembers(ctx context.Context, l roster, line func(smtp.Mailbox) error) error {
 	page := rosterPage{members: make([]smtp.Mailbox, 0, expandPage)}
 	for {
-		if err := page.read(ctx, s.pool, l.ID, hidden); err != nil {
+		if err := s.readPage(ctx, &page, l); err != nil {
 			return fmt.Errorf("members of %s after %q: %w", l.Address(), page.last, err)
 		}
 		for _, m := range page.members {
@@ -89,27 +118,28 @@ func (s *Service) expandMembers(ctx context.Context, l List, hidden bool, line f
 	}
 }
 
-// expandOwners is for the few owners of a list.
-func (s *Service) expandOwners(ctx context.Context, who Asker, l List, utf8 bool, line func(smtp.Mailbox) error) error {
+func (s *Service) readPage(ctx context.Context, page *rosterPage, l roster) error {
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.Wait)
+	defer cancel()
+	return page.read(ctx, s.pool, l.ID, l.hidden)
+}
+
+// owners are the owners of a list.
+func (s *Service) owners(ctx context.Context, l List, utf8 bool) ([]smtp.Mailbox, error) {
 	roles, err := selectOwners(ctx, s.pool, l.ID)
 	if err != nil {
-		return s.refuse(ctx, "EXPN", who, l.Role("owner").String(), fmt.Errorf("owners of %s: %w", l.Address(), err))
+		return nil, fmt.Errorf("owners of %s: %w", l.Address(), err)
 	}
-	var owners []smtp.Mailbox
+	if len(roles) == 0 {
+		return nil, NoMembers
+	}
+	owners := make([]smtp.Mailbox, 0, len(roles))
 	for _, r := range roles {
 		a := storedAddress(r.Address)
 		if !utf8 && !a.ASCII() {
-			return s.refuse(ctx, "EXPN", who, l.Role("owner").String(), NeedsUTF8)
+			return nil, NeedsUTF8
 		}
 		owners = append(owners, smtp.Mailbox{Name: r.Name, Address: a})
 	}
-	if len(owners) == 0 {
-		return s.refuse(ctx, "EXPN", who, l.Role("owner").String(), NoMembers)
-	}
-	for _, o := range owners {
-		if err := line(o); err != nil {
-			return err
-		}
-	}
-	return nil
+	return owners, nil
 }

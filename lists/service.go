@@ -19,6 +19,7 @@ type Config struct {
 	MaxMessage    int64  // octets of a post; 0: what the server in front lets in
 	Wake          func() // told after a commit that queued mail; must not block
 	Now           func() time.Time
+	Wait          time.Duration // the most the database may take for a page of EXPN; 0: 20 s
 	Log           *slog.Logger
 }
 
@@ -45,6 +46,9 @@ const maxHashing = 2
 func New(pool *pgxpool.Pool, cfg Config) *Service {
 	if cfg.Wake == nil {
 		cfg.Wake = func() {}
+	}
+	if cfg.Wait == 0 {
+		cfg.Wait = 20 * time.Second
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now

@@ -10,6 +10,8 @@ import (
 // Authenticate is smtpserver.Authenticator's (RFC 4954 §4). The lists need the same time for a user
 // that does not exist.
 func (s *session) Authenticate(ctx context.Context, user, password string) error {
+	ctx, cancel := context.WithTimeout(ctx, s.wait)
+	defer cancel()
 	actor, err := s.lists.Authenticate(ctx, user, password, address(s.client))
 	switch lists.KindOf(err) {
 	case lists.Denied, lists.Invalid, lists.NotFound:

@@ -3,6 +3,7 @@ package inbound
 import (
 	"context"
 	"log/slog"
+	"time"
 
 	"muster/lists"
 	"muster/smtp/smtpserver"
@@ -12,7 +13,16 @@ import (
 type Config struct {
 	Hostname string       // what Received calls this server; "localhost" if empty
 	Log      *slog.Logger // nil: silent
+	// Wait is how long the lists may take to answer a question, and three times that a message; 0:
+	// 20 s. A database that hangs is then 451 like one that is gone (RFC 5321 §4.5.3.2 has clients
+	// wait for minutes), and does not use up all sessions.
+	Wait time.Duration
 }
+
+const (
+	defaultWait = 20 * time.Second
+	messageWait = 3 // times Wait
+)
 
 // Backend gives sessions of package smtpserver the lists to talk to.
 type Backend struct {
@@ -28,12 +38,15 @@ func New(service *lists.Service, cfg Config) *Backend {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
+	if cfg.Wait == 0 {
+		cfg.Wait = defaultWait
+	}
 	return &Backend{lists: service, cfg: cfg}
 }
 
 // NewSession is smtpserver.Backend's. It asks nobody: a greeting waits for no database.
 func (b *Backend) NewSession(_ context.Context, c *smtpserver.Client) (smtpserver.Session, error) {
-	return &session{lists: b.lists, host: b.cfg.Hostname, client: c,
+	return &session{lists: b.lists, host: b.cfg.Hostname, client: c, wait: b.cfg.Wait,
 		log: b.cfg.Log.With("session", c.ID, "client", address(c))}, nil
 }
 

@@ -32,6 +32,8 @@ func (s *session) Expand(ctx context.Context, arg string, utf8 bool, line func(s
 
 // Verify is smtpserver.Verifier's.
 func (s *session) Verify(ctx context.Context, arg string, utf8 bool) *smtp.Reply {
+	ctx, cancel := context.WithTimeout(ctx, s.wait)
+	defer cancel()
 	found, err := s.lists.Verify(ctx, s.asker(), arg, utf8)
 	switch {
 	case err != nil:

@@ -3,6 +3,7 @@ package inbound
 import (
 	"context"
 	"log/slog"
+	"time"
 
 	"muster/lists"
 	"muster/smtp"
@@ -14,6 +15,7 @@ type session struct {
 	lists  *lists.Service
 	host   string
 	client *smtpserver.Client // kept up to date by the server
+	wait   time.Duration      // see Config
 	log    *slog.Logger
 	actor  lists.Actor // who authenticated; see by
 
@@ -40,6 +42,8 @@ func (s *session) Mail(_ context.Context, from smtp.Address, p smtpserver.MailPa
 // Rcpt is smtpserver.Session's. It asks the database each time, and so is right whatever has
 // changed since the last.
 func (s *session) Rcpt(ctx context.Context, to smtp.Address, _ smtpserver.RcptParams) error {
+	ctx, cancel := context.WithTimeout(ctx, s.wait)
+	defer cancel()
 	target, err := s.lists.ResolveFor(ctx, to, s.from)
 	if err != nil {
 		return err
@@ -89,6 +93,8 @@ func (s *session) DataLMTP(ctx context.Context, m *smtpserver.Message) []error {
 // accept gives the message to the lists. The client that hangs up before it hears the answer does
 // not undo it: it is committed or not, and if not, the client was not told so.
 func (s *session) accept(ctx context.Context, m *smtpserver.Message, each bool) ([]lists.Outcome, error) {
+	ctx, cancel := context.WithTimeout(ctx, messageWait*s.wait)
+	defer cancel()
 	outcomes, err := s.lists.Accept(ctx, lists.Envelope{
 		From: s.from, To: s.to, Each: each, Client: address(s.client), By: s.by(), UTF8: s.params.UTF8, Received: s.received(),
 	}, lists.Message{Size: m.Size, HeaderLen: m.HeaderLen, EightBit: m.EightBit, UTF8: m.UTF8, Open: m.Open})
