@@ -45,19 +45,11 @@ func (s *Service) RequestLeave(ctx context.Context, d Departure) error {
 }
 
 func (s *Service) askLeave(ctx context.Context, tx pgx.Tx, l List, m Member, d Departure) error {
-	secret, hash := newSecret()
-	made, err := insertToken(ctx, tx, hash, newToken{
+	secret, asks, err := s.question(ctx, tx, l, newToken{
 		Purpose: PurposeLeave, List: l.ID, Key: m.Key, Life: confirmLife,
 		Params: tokenParams{Address: m.Address, How: d.How, Client: d.Client},
 	})
-	if err != nil {
-		return fmt.Errorf("confirmation of %s on %s: %w", m.Address, l.Address(), err)
-	}
-	if !made {
-		return nil
-	}
-	within, err := s.count(ctx, tx, s.limits.confirmsPerAddress, m.Key)
-	if err != nil || !within {
+	if err != nil || !asks {
 		return err
 	}
 	if language := languageTag(d.Language); language != "" {

@@ -27,6 +27,12 @@ func insertToken(ctx context.Context, q querier, hash []byte, t newToken) (made 
 	return tag.RowsAffected() > 0, err
 }
 
+// deleteToken undoes insertToken.
+func deleteToken(ctx context.Context, q querier, hash []byte) error {
+	_, err := q.Exec(ctx, `DELETE FROM token WHERE hash = $1`, hash)
+	return err
+}
+
 const tokenSelect = `SELECT purpose, list, key, params, expires <= now() AS expired, used IS NOT NULL AS used
 FROM token WHERE hash = $1`
 

@@ -73,25 +73,38 @@ func (s *Service) subscribe(ctx context.Context, tx pgx.Tx, l List, sub Subscrip
 	return err
 }
 
-// askJoin mails the question whether the owner of an address wants to join: at most one that is
-// open, and at most a few a day to one address over all lists.
+// askJoin mails the question whether the owner of an address wants to join.
 func (s *Service) askJoin(ctx context.Context, tx pgx.Tx, l List, m Member, consent consentGiven) error {
-	secret, hash := newSecret()
-	made, err := insertToken(ctx, tx, hash, newToken{
+	secret, asks, err := s.question(ctx, tx, l, newToken{
 		Purpose: PurposeJoin, List: l.ID, Key: m.Key, Life: confirmLife,
 		Params: tokenParams{Address: m.Address, Name: m.Name, Language: m.Language, How: consent.how, Client: consent.from},
 	})
-	if err != nil {
-		return fmt.Errorf("confirmation of %s on %s: %w", m.Address, l.Address(), err)
-	}
-	if !made {
-		return nil
-	}
-	within, err := s.count(ctx, tx, s.limits.confirmsPerAddress, m.Key)
-	if err != nil || !within {
+	if err != nil || !asks {
 		return err
 	}
 	return s.tellConfirm(ctx, tx, NoticeJoinConfirm, l, m, secret)
+}
+
+// question makes the token of a question to be mailed and says whether to mail it: at most one that
+// is open, and at most a few a day to one address over all lists. What is not mailed leaves no
+// token, which would stand in the way of the next question and could never be answered.
+func (s *Service) question(ctx context.Context, tx pgx.Tx, l List, t newToken) (secret string, asks bool, err error) {
+	secret, hash := newSecret()
+	made, err := insertToken(ctx, tx, hash, t)
+	if err != nil {
+		return "", false, fmt.Errorf("confirmation of %s on %s: %w", t.Params.Address, l.Address(), err)
+	}
+	if !made {
+		return "", false, nil
+	}
+	within, err := s.count(ctx, tx, s.limits.confirmsPerAddress, t.Key)
+	if err != nil || within {
+		return secret, within, err
+	}
+	if err := deleteToken(ctx, tx, hash); err != nil {
+		return "", false, fmt.Errorf("confirmation of %s on %s: %w", t.Params.Address, l.Address(), err)
+	}
+	return "", false, nil
 }
 
 // admit makes somebody a member who proved to want it, or where the list has moderators decide,

@@ -129,6 +129,48 @@ func TestOneAddressIsNotFlooded(t *testing.T) {
 	s.noticed("join-confirm victim@x.example")
 }
 
+// TestWhatWasNotMailedIsNotOpen has the sixth and seventh question of a day, which nobody was mailed,
+// asked when the day is over.
+func TestWhatWasNotMailedIsNotOpen(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	var all []lists.List
+	for i := range 7 {
+		all = append(all, s.list(fmt.Sprintf("list%d@a.example", i), nil))
+	}
+	joins := func(from int) {
+		for _, l := range all[from:] {
+			s.subscribe(l, box(t, "bob@x.example"), "192.0.2.1")
+		}
+	}
+	leaves := func(from int) {
+		for _, l := range all[from:] {
+			d := lists.Departure{List: l.ID, Address: addr(t, "bob@x.example"), How: lists.ConsentWeb}
+			if err := s.RequestLeave(t.Context(), d); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	try := func(kind string, ask func(from int)) {
+		t.Helper()
+		ask(0)
+		if n := len(s.notices()); n != 5 {
+			t.Errorf("%d mails in a day", n)
+		}
+		ask(5)
+		s.noticed()
+		s.exec(`UPDATE rate SET until = now()`)
+		ask(5)
+		s.noticed(kind+" bob@x.example", kind+" bob@x.example")
+		s.exec(`UPDATE rate SET until = now()`)
+	}
+	try(lists.NoticeJoinConfirm, joins)
+	for _, l := range all {
+		s.add(l, "bob@x.example")
+	}
+	try(lists.NoticeLeaveConfirm, leaves)
+}
+
 func TestOneClientIsLimited(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
