@@ -145,12 +145,7 @@ func (s *Server) release(c *session) {
 }
 
 // isTrusted says whether the limits for strangers are not for this one.
-func (s *Server) isTrusted(conn net.Conn, addr netip.Addr) bool {
-	if _, isUnix := conn.RemoteAddr().(*net.UnixAddr); isUnix {
-		return true
-	}
-	return addr.IsValid() && s.Trusted != nil && s.Trusted(addr)
-}
+func (s *Server) isTrusted(addr netip.Addr) bool { return s.Trusted != nil && s.Trusted(addr) }
 
 // remoteAddr is the client's address; the zero value if it has none.
 func remoteAddr(conn net.Conn) netip.AddrPort {

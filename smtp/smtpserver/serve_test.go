@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
+	"net/netip"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -85,7 +86,7 @@ func TestTrustedConnections(t *testing.T) {
 func TestUnixSocket(t *testing.T) {
 	t.Parallel()
 	server, m := newServer()
-	server.Trusted, server.LMTP = nil, true
+	server.Trusted, server.LMTP = func(a netip.Addr) bool { return !a.IsValid() }, true
 	l, err := net.Listen("unix", filepath.Join(t.TempDir(), "lmtp"))
 	if err != nil {
 		t.Fatal(err)

@@ -26,7 +26,8 @@ type Server struct {
 	TLS      *tls.Config // offers STARTTLS if not nil
 	LMTP     bool        // speaks LMTP instead of SMTP
 	// Trusted says which addresses are exempt from the limits marked so in Limits; nil: none.
-	// Who comes by a unix socket is trusted: its file's permissions are the gate.
+	// It is asked about the zero Addr for who comes by a unix socket, where the file's permissions
+	// are the gate.
 	Trusted        func(netip.Addr) bool
 	AllowPlainAuth bool         // offers AUTH without TLS too
 	SpoolDir       string       // for messages larger than Limits.Memory; "" is os.TempDir

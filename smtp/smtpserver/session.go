@@ -47,7 +47,7 @@ type transaction struct {
 func newSession(s *Server, conn net.Conn) *session {
 	c := &session{server: s, limits: &s.limits}
 	c.client = Client{ID: newID(), Addr: remoteAddr(conn), Local: conn.LocalAddr(), LMTP: s.LMTP}
-	c.client.Trusted = s.isTrusted(conn, c.client.Addr.Addr())
+	c.client.Trusted = s.isTrusted(c.client.Addr.Addr())
 	c.intake.limits = c.limits
 	c.intake.spool = spool{dir: s.SpoolDir, memory: s.limits.Memory}
 	c.wire.conn = conn

@@ -218,6 +218,9 @@ func (c *Config) Trusted() func(netip.Addr) bool {
 		}
 	}
 	return func(a netip.Addr) bool {
+		if !a.IsValid() { // on a unix socket, which is the machine's own unless nobody is trusted
+			return len(networks) > 0
+		}
 		a = a.Unmap().WithZone("")
 		return slices.ContainsFunc(networks, func(p netip.Prefix) bool { return p.Contains(a) })
 	}

@@ -222,6 +222,9 @@ func TestTrusted(t *testing.T) {
 		if got := c.Trusted()(netip.MustParseAddr(tt.addr)); got != tt.want {
 			t.Errorf("%s trusts %s: %v", tt.networks, tt.addr, got)
 		}
+		if got := c.Trusted()(netip.Addr{}); got != (tt.networks != "none") {
+			t.Errorf("%s trusts a unix socket: %v", tt.networks, got)
+		}
 	}
 }
 
