@@ -122,7 +122,7 @@ func (w *world) isMember(list, address string) bool {
 // notices are the links in the mails of a kind to an address.
 func (w *world) notices(kind, address string) []string {
 	w.t.Helper()
-	rows, err := w.pool.Query(w.ctx(), `SELECT coalesce(params->>'URL', '') FROM notice WHERE kind = $1 AND address = $2 ORDER BY made`, kind, address)
+	rows, err := w.pool.Query(w.ctx(), `SELECT $3 || coalesce(params->>'URL', '') FROM notice WHERE kind = $1 AND address = $2 ORDER BY made`, kind, address, w.url)
 	if err != nil {
 		w.t.Fatal(err)
 	}

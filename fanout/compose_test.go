@@ -155,7 +155,7 @@ func TestComposeNotice(t *testing.T) {
 	src.kind, src.raw, src.headerLen = "notice", nil, 0
 	src.notice = notice{
 		id: "018c", kind: "join-confirm", address: "Ben@b.example", language: "de",
-		params: []byte(`{"Token":"t0","Reply":"dev-confirm+t0@lists.example","URL":"https://site.example/confirm/t0"}`), made: src.accepted,
+		params: []byte(`{"Token":"t0","Reply":"dev-confirm+t0@lists.example","URL":"/confirm/t0"}`), made: src.accepted,
 	}
 	var given map[string]any
 	render := func(kind, lang string, data any) (string, string, error) {
@@ -185,6 +185,32 @@ func TestComposeNotice(t *testing.T) {
 	render = func(string, string, any) (string, string, error) { return "", "", errors.New("no such mail") }
 	if _, err := composeNotice(src, render, site{}); err == nil {
 		t.Error("composed what cannot be rendered")
+	}
+}
+
+// TestLinksOfNotices has paths on the site made links by whoever sends the mail, as who queued it
+// may not know where the site is.
+func TestLinksOfNotices(t *testing.T) {
+	t.Parallel()
+	src := testSource("")
+	src.notice = notice{kind: "welcome", address: "ben@b.example", params: []byte(
+		`{"URL":"/lists/dev@a.example","LeaveURL":"/leave/s0","OldURL":"https://old.example/x","NoURL":"","Name":"/URL"}`)}
+	for base, want := range map[string]map[string]string{
+		"https://site.example/mail": {
+			"URL": "https://site.example/mail/lists/dev@a.example", "LeaveURL": "https://site.example/mail/leave/s0",
+			"OldURL": "https://old.example/x", "NoURL": "", "Name": "/URL",
+		},
+		"": {"URL": "", "LeaveURL": "", "OldURL": "https://old.example/x", "NoURL": "", "Name": "/URL"},
+	} {
+		data, err := noticeData(src, site{"lists.example", base})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, link := range want {
+			if data[name] != link {
+				t.Errorf("with base %q, %s is %q, want %q", base, name, data[name], link)
+			}
+		}
 	}
 }
 

@@ -121,8 +121,24 @@ func noticeData(src *source, s site) (map[string]any, error) {
 	if err := json.Unmarshal(src.notice.params, &params); err != nil {
 		return nil, fmt.Errorf("parameters of notice %q: %w", src.notice.kind, err)
 	}
+	completeURLs(params, s.base)
 	maps.Copy(data, params)
 	return data, nil
+}
+
+// completeURLs puts the site before the paths on it. Without a site there is no link.
+func completeURLs(params map[string]any, base string) {
+	for name, value := range params {
+		path, _ := value.(string)
+		if !strings.HasSuffix(name, "URL") || !strings.HasPrefix(path, "/") {
+			continue
+		}
+		if base == "" {
+			params[name] = ""
+		} else {
+			params[name] = base + path
+		}
+	}
 }
 
 // writeQuoted writes text as quoted-printable with CRLF line ends.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"strings"
 
 	"muster/smtp"
 )
@@ -23,7 +24,7 @@ const (
 )
 
 // Notice is a mail that a list or the site wants sent. It is data; fanout puts it into words when
-// it sends it.
+// it sends it. A parameter whose name ends in URL is a path on the site.
 type Notice struct {
 	Kind     string
 	List     int64 // 0: from the site
@@ -72,16 +73,14 @@ func queueNotice(ctx context.Context, q querier, n Notice) error {
 	return nil
 }
 
-// url is the address of a page of the site: its path in parts, escaped. "" for a site without one.
+// url is the path of a page of the site from its parts, escaped. Where the site is, the process that
+// sends the mail knows; who queues it, a command for one, need not.
 func (s *Service) url(parts ...string) string {
-	if s.cfg.BaseURL == "" {
-		return ""
-	}
-	path := s.cfg.BaseURL
+	var path strings.Builder
 	for _, part := range parts {
-		path += "/" + url.PathEscape(part)
+		path.WriteString("/" + url.PathEscape(part))
 	}
-	return path
+	return path.String()
 }
 
 // tellConfirm mails a question that a token answers.

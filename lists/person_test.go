@@ -178,7 +178,7 @@ func TestSignInByMail(t *testing.T) {
 		}
 		mails := s.noticed("signin " + who)
 		token := tokenOf(t, mails[0])
-		if mails[0].Language != "de" || mails[0].Params["URL"] != "https://lists.example/signin/"+token {
+		if mails[0].Language != "de" || mails[0].Params["URL"] != "/signin/"+token {
 			t.Errorf("%+v", mails[0])
 		}
 		if p, err := s.Pending(ctx, token, ""); err != nil || p.Purpose != lists.PurposeSignIn || p.Address != who {
