@@ -383,6 +383,68 @@ func TestNoticesGoOutWithANullSender(t *testing.T) {
 	}
 }
 
+// TestNoticesAreForgotten has what a notice said, which may sign somebody in, kept for as long as it
+// may have to be sent again, and the notice for as long as fan-outs are.
+func TestNoticesAreForgotten(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	list := w.list("dev", 1)
+	s := newSink(t)
+	var full atomic.Bool
+	full.Store(true)
+	s.rcpt = func(string) string {
+		if full.Load() {
+			return "452 4.2.2 full"
+		}
+		return ""
+	}
+	c := w.config(s.serve())
+	quick(&c)
+	c.Mail = func(_, _ string, data any) (string, string, error) {
+		return "Hello", fmt.Sprintln("Token", data.(map[string]any)["Token"]), nil
+	}
+	e, stop := w.start(c)
+	w.exec(`INSERT INTO notice (id, list, kind, address, params) VALUES (gen_random_uuid(), $1, 'welcome', 'ben@b.example', '{"Token": "t0"}')`, list)
+	post := w.post(list, testMessage)
+	e.Wake()
+	eventually(t, "deferred more than once", func() bool {
+		return w.count(`SELECT count(*) FROM delivery WHERE state = 'deferred' AND attempts > 1`) == 1
+	})
+	stop() // so that the message is made anew
+	if n := w.count(`SELECT count(*) FROM notice WHERE params->>'Token' = 't0'`); n != 1 {
+		t.Fatal("forgotten before it was sent")
+	}
+	full.Store(false)
+	e, _ = w.start(c)
+	w.finished()
+	if all := s.all(); len(all) != 1 || !bytes.Contains(all[0].data, []byte("Token t0")) {
+		t.Fatalf("sent %v", all)
+	}
+	if n := w.count(`SELECT count(*) FROM notice WHERE params <> '{}'`); n != 0 {
+		t.Error("kept after it was sent")
+	}
+	ctx := context.Background()
+	if n, err := e.Prune(ctx, time.Now().Add(-time.Hour)); n != 0 || err != nil || w.count(`SELECT count(*) FROM notice`) != 1 {
+		t.Errorf("pruned %d too early, %v", n, err)
+	}
+	w.exec(`INSERT INTO notice (id, kind, address, planned) VALUES (gen_random_uuid(), 'welcome', 'open@b.example', now())`) // never sent
+	for {
+		n, err := e.Prune(ctx, time.Now().Add(time.Hour))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n == 0 {
+			break
+		}
+	}
+	if n := w.count(`SELECT count(*) FROM notice`); n != 1 || w.count(`SELECT count(*) FROM fanout WHERE notice IS NOT NULL`) != 0 || w.count(`SELECT count(*) FROM delivery`) != 0 {
+		t.Errorf("%d notices left", n)
+	}
+	if p, err := e.Progress(ctx, post); err != nil || !p.Finished {
+		t.Errorf("the post is gone: %+v, %v", p, err)
+	}
+}
+
 // Members who leave while the fan-out runs are asked for again.
 func TestWhoLeavesMeanwhileGetsNoCopy(t *testing.T) {
 	t.Parallel()

@@ -250,8 +250,9 @@ func (e *Engine) leave(node int64) {
 	}
 }
 
-// Prune deletes what is kept of fan-outs finished before a moment, apart from their counts, and
-// returns how many shards that were. Call it again while it returns more than 0.
+// Prune deletes notices sent before a moment, and what is kept of fan-outs finished before it apart
+// from the counts of posts. It returns how many rows that were, about; call it again while it
+// returns more than 0.
 func (e *Engine) Prune(ctx context.Context, before time.Time) (int64, error) {
 	return pruneFanouts(ctx, e.pool, before)
 }

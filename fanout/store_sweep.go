@@ -99,7 +99,8 @@ func expireShards(ctx context.Context, q querier) (int64, error) {
 	return n, nil
 }
 
-// finishFanouts closes the books on fan-outs of which nothing is left to do.
+// finishFanouts closes the books on fan-outs of which nothing is left to do. What a notice said is
+// forgotten then: there are links in it that sign in, confirm or leave.
 func finishFanouts(ctx context.Context, q querier) error {
 	_, err := q.Exec(ctx, `
 		WITH through AS (
@@ -107,7 +108,9 @@ func finishFanouts(ctx context.Context, q querier) error {
 			WHERE f.finished IS NULL AND f.planned IS NOT NULL AND f.error = ''
 				AND NOT EXISTS (SELECT FROM shard s WHERE s.fanout = f.id AND s.state <> 'done')
 				AND NOT EXISTS (SELECT FROM delivery d WHERE d.fanout = f.id AND d.state = 'deferred')
-			ORDER BY f.id LIMIT 500 FOR UPDATE SKIP LOCKED)
+			ORDER BY f.id LIMIT 500 FOR UPDATE SKIP LOCKED),
+		forgotten AS (
+			UPDATE notice n SET params = '{}' FROM fanout f JOIN through ON through.id = f.id WHERE n.id = f.notice)
 		UPDATE fanout f SET finished = now(),
 			delivered = (SELECT COALESCE(sum(sent), 0) FROM shard s WHERE s.fanout = f.id),
 			dropped = (SELECT COALESCE(sum(s.dropped), 0) FROM shard s WHERE s.fanout = f.id),
@@ -119,9 +122,13 @@ func finishFanouts(ctx context.Context, q querier) error {
 	return nil
 }
 
-// pruneFanouts deletes the shards, deliveries and journals of fan-outs that were finished before a
-// moment, and node rows that died before it. The counts stay.
+// pruneFanouts deletes notices and, of posts, the shards, deliveries and journals whose fan-outs were
+// finished before a moment, and node rows that died before it. The counts of posts stay.
 func pruneFanouts(ctx context.Context, q querier, before time.Time) (int64, error) {
+	notices, err := pruneNotices(ctx, q, before)
+	if err != nil {
+		return 0, err
+	}
 	tag, err := q.Exec(ctx, `
 		WITH old AS (
 			SELECT f.id FROM fanout f WHERE f.finished < $1
@@ -134,6 +141,21 @@ func pruneFanouts(ctx context.Context, q querier, before time.Time) (int64, erro
 		DELETE FROM shard USING old WHERE shard.fanout = old.id`, before)
 	if err != nil {
 		return 0, fmt.Errorf("old fan-outs: %w", err)
+	}
+	return notices + tag.RowsAffected(), nil
+}
+
+// pruneNotices deletes notices whose fan-out was finished before a moment, and that with all that
+// hangs on it: it counted one copy. That it refers to the notice is looked at when both are gone.
+func pruneNotices(ctx context.Context, q querier, before time.Time) (int64, error) {
+	tag, err := q.Exec(ctx, `
+		WITH old AS (
+			SELECT id FROM fanout WHERE finished < $1 AND notice IS NOT NULL
+			ORDER BY finished LIMIT 1000 FOR UPDATE SKIP LOCKED),
+		f AS (DELETE FROM fanout USING old WHERE fanout.id = old.id RETURNING fanout.notice)
+		DELETE FROM notice USING f WHERE notice.id = f.notice`, before)
+	if err != nil {
+		return 0, fmt.Errorf("old notices: %w", err)
 	}
 	return tag.RowsAffected(), nil
 }
