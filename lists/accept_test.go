@@ -372,7 +372,7 @@ func TestAcceptMixed(t *testing.T) {
 
 	s.wantFates(post("2", "eve@e.example", to...), "accepted held held")
 	found := s.noticed("held owner@a.example", "held second@a.example")
-	if p := found[0].Params; p["Reason"] != "not-member" || p["Author"] != "eve@e.example" || !strings.HasPrefix(p["URL"].(string), "https://lists.example/manage/lists/closed@lists.example/posts/") {
+	if p := found[0].Params; p["Reason"] != "not-member" || p["Author"] != "eve@e.example" || !strings.HasPrefix(p["URL"].(string), "/manage/lists/closed@lists.example/posts/") {
 		t.Errorf("moderators are told %v", p)
 	}
 	if n := one[int](s, `SELECT count(*) FROM post WHERE state = 'held'`); n != 1 {
