@@ -27,17 +27,24 @@ type Config struct {
 	// Seals gives the keys of bounce and unsubscribe addresses as they are now.
 	Seals func(context.Context) (Sealer, error)
 	Mail  MailFunc // renders notices
-	// Identity is that of a data directory whose lock this process holds (OpenIdentity). Nodes
-	// before with the same identity are dead, which the lock proves. Empty: their beat decides.
+	// Identity is that of a data directory whose lock this process holds (takeIdentity in
+	// cmd/muster). Nodes before with the same identity are dead, which the lock proves. Empty: their
+	// beat decides.
 	Identity    string
 	Connections int // to a destination; 0: DefaultConnections
-	Timeouts    smtpclient.Timeouts
+	// Grace is for transactions in flight when Run is to end; 0: 30 s.
+	Grace    time.Duration
+	Timeouts smtpclient.Timeouts
 	// DialContext replaces the dialler of outgoing connections.
 	DialContext func(ctx context.Context, network, addr string) (net.Conn, error)
 	Log         *slog.Logger // nil: nothing is logged
 
 	pace pace // zero: as designed
 }
+
+// ErrUnfinished is an end that came while transactions were in flight for longer than Grace. They
+// were cut off, and their copies will be sent again.
+var ErrUnfinished = errors.New("transactions in flight were cut off, their copies will be sent again")
 
 // ErrConfig is a Config without what no message can be composed without.
 var ErrConfig = errors.New("the fan-out needs Seals and Mail")
@@ -106,6 +113,9 @@ func New(pool *pgxpool.Pool, cfg Config) *Engine {
 	if cfg.Connections <= 0 {
 		cfg.Connections = DefaultConnections
 	}
+	if cfg.Grace > 0 {
+		cfg.pace.grace = cfg.Grace
+	}
 	cfg.pace = cfg.pace.withDefaults()
 	return &Engine{pool: pool, cfg: cfg, log: cfg.Log, pack: newPacker(), woken: newBell(), tell: newBell()}
 }
@@ -117,7 +127,7 @@ func (e *Engine) Wake() {
 }
 
 // Run sends until ctx ends; then it finishes the transactions whose final dot is out, saves their
-// outcomes, gives back the rest, and returns. The database may go and come back meanwhile.
+// outcomes, gives back the rest, and returns, with ErrUnfinished if it had to cut. The database may go and come back meanwhile.
 func (e *Engine) Run(ctx context.Context) error {
 	if e.cfg.Seals == nil || e.cfg.Mail == nil {
 		return ErrConfig
@@ -132,7 +142,9 @@ func (e *Engine) Run(ctx context.Context) error {
 			return nil // ctx ended first
 		}
 		e.log.Info("fan-out runs", "node", node)
-		e.serve(ctx, node, resolver)
+		if err := e.serve(ctx, node, resolver); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -165,7 +177,7 @@ func (e *Engine) join(ctx context.Context) (int64, error) {
 }
 
 // serve is the life of one node row: until ctx ends, or another node has found us dead.
-func (e *Engine) serve(ctx context.Context, node int64, resolver Resolver) {
+func (e *Engine) serve(ctx context.Context, node int64, resolver Resolver) (err error) {
 	// The order of ending: soft, nothing new is begun; hard, nothing is sent; ground, what saves
 	// and beats ends last.
 	ground, endGround := context.WithCancel(context.WithoutCancel(ctx))
@@ -202,10 +214,13 @@ func (e *Engine) serve(ctx context.Context, node int64, resolver Resolver) {
 	t.drain()
 	stop := time.AfterFunc(e.cfg.pace.grace, func() { endHard(context.DeadlineExceeded) })
 	t.wg.Wait()
-	stop.Stop()
+	if !stop.Stop() && ctx.Err() != nil {
+		err = ErrUnfinished
+	}
 	endGround()
 	base.Wait()
 	e.leave(node)
+	return err
 }
 
 // start starts what makes work for the traffic.

@@ -27,7 +27,8 @@ type node struct {
 	smtp, lmtp, http []net.Listener
 	certificate      *certificate
 	front            []server
-	back             []worker
+	senders          []worker // drain at the moment a stop begins
+	back             []worker // go on until nobody wants them any more
 }
 
 // server takes work in, until it is shut down.
@@ -138,7 +139,7 @@ func (n *node) wireBack(engine *fanout.Engine) error {
 		n.back = append(n.back, watcher("the watch over EXPN", n.lists.WatchExpn))
 	}
 	if n.cfg.Has(config.RoleFanout) {
-		n.back = append(n.back, worker{"the fan-out", engine.Run})
+		n.senders = append(n.senders, worker{"the fan-out", engine.Run})
 	}
 	if !n.cfg.Has(config.RoleClock) {
 		return nil
@@ -163,6 +164,7 @@ func (n *node) newEngine() (*fanout.Engine, error) {
 	c := fanout.Config{
 		Hostname: n.cfg.Hostname, BaseURL: n.cfg.BaseURL, Seals: n.seals, Mail: templates.Mail,
 		Identity: n.identity.name, Connections: n.cfg.Connections, Log: n.log,
+		Grace: n.cfg.ShutdownTimeout * 3 / 4, // the rest is for saving what came of it
 	}
 	var err error
 	if n.cfg.Relay != "" {
@@ -199,12 +201,12 @@ func (n *node) close(ctx context.Context) error {
 // errSlowStop is what a stop ends with that took longer than it may.
 var errSlowStop = errors.New("not everything in flight was finished in shutdown_timeout; it will be repeated at the next start")
 
-// run serves until do returns, ctx ends or a part fails, and then stops in order: take no more in,
-// finish what is in flight, let the fan-out drain, and close the database last.
+// run serves until do returns, ctx ends or a part fails, and then stops.
 func (n *node) run(ctx context.Context, do func(ctx context.Context) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	back := startWorkers(ctx, n.back, cancel)
+	senders := startWorkers(ctx, n.senders, cancel)
 	front := startServers(n.front, cancel)
 	stopReload := n.reloadOnHangup(ctx)
 	n.logStart()
@@ -214,12 +216,27 @@ func (n *node) run(ctx context.Context, do func(ctx context.Context) error) erro
 	}
 	cancel(nil)
 	n.log.Info("stopping")
-	stopping, done := context.WithTimeout(context.WithoutCancel(ctx), n.cfg.ShutdownTimeout)
-	defer done()
 	stopReload()
-	err = errors.Join(err, front.stop(stopping), back.stop(stopping), n.close(ctx))
+	err = errors.Join(err, n.stop(context.WithoutCancel(ctx), front, senders, back), n.close(ctx))
 	n.log.Info("stopped")
 	return err
+}
+
+// stop takes no more in and lets the fan-out drain, both from now on: a client that never ends its
+// message may not take the time of transactions whose dot is out, which would all be repeated. What
+// both rely on ends after them.
+func (n *node) stop(ctx context.Context, front *servers, senders, back *workers) error {
+	stopping, done := context.WithTimeout(ctx, n.cfg.ShutdownTimeout)
+	defer done()
+	senders.cancel()
+	taking, taken := context.WithTimeout(stopping, n.cfg.ShutdownTimeout/2)
+	defer taken()
+	err := front.stop(taking)
+	if errors.Is(err, errCutOff) { // nothing was promised to them, they will come again
+		n.log.Warn("not every client was done in half of shutdown_timeout", "error", err)
+		err = nil
+	}
+	return errors.Join(err, senders.stop(stopping), back.stop(stopping))
 }
 
 func (n *node) logStart() {

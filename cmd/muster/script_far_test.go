@@ -26,6 +26,7 @@ type scripted struct {
 	mu      sync.Mutex
 	refused map[string]smtp.Reply
 	stalled map[string]bool
+	dawdles time.Duration // after each message, before its answer
 }
 
 type scriptedSession struct {
@@ -50,6 +51,19 @@ func (s scriptedSession) Rcpt(ctx context.Context, to smtp.Address, p smtpserver
 		<-ctx.Done() // the session's end
 	}
 	return s.farSession.Rcpt(ctx, to, p)
+}
+
+// Data takes the message, and then its time to say so.
+func (s scriptedSession) Data(ctx context.Context, m *smtpserver.Message) error {
+	err := s.farSession.Data(ctx, m)
+	s.far.mu.Lock()
+	dawdles := s.far.dawdles
+	s.far.mu.Unlock()
+	select {
+	case <-time.After(dawdles):
+	case <-ctx.Done():
+	}
+	return err
 }
 
 type farKey struct{}
@@ -104,6 +118,47 @@ func scriptStall(ts *testscript.TestScript, negated bool, args []string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.stalled[args[0]] = true
+}
+
+// scriptDawdle has the far end take its time to answer for each message it took: "dawdle 1s".
+func scriptDawdle(ts *testscript.TestScript, negated bool, args []string) {
+	if negated || len(args) != 1 {
+		ts.Fatalf("usage: dawdle DURATION")
+	}
+	d, err := time.ParseDuration(args[0])
+	ts.Check(err)
+	f := scriptFarEnd(ts)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.dawdles = d
+}
+
+// scriptOnce waits until copies for so many recipients have arrived, and wants none to have two:
+// "once N".
+func scriptOnce(ts *testscript.TestScript, negated bool, args []string) {
+	if negated || len(args) != 1 {
+		ts.Fatalf("usage: once N")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	ctx, cancel := context.WithTimeout(context.Background(), scriptPatience)
+	defer cancel()
+	got := map[string]int{}
+	complete := scriptFarEnd(ts).until(ctx, func(all []arrival) bool {
+		clear(got)
+		for _, a := range all {
+			got[a.to]++
+		}
+		return len(got) >= want
+	})
+	if !complete {
+		ts.Fatalf("copies for %d arrived, not %d", len(got), want)
+	}
+	for to, n := range got {
+		if n != 1 {
+			ts.Fatalf("%d copies arrived for %s", n, to)
+		}
+	}
 }
 
 func parseReply(args []string) (smtp.Reply, error) {

@@ -107,10 +107,10 @@ func (s *served) wait(ts *testscript.TestScript, address string) {
 	ts.Fatalf("muster serve does not answer\n%s", s.log)
 }
 
-// scriptStop ends muster serve as an operator would, "stop", or as a power cut would, "stop -9".
-func scriptStop(ts *testscript.TestScript, negated bool, args []string) {
+// scriptHalt ends muster serve as an operator would, "halt", or as a power cut would, "halt -9".
+func scriptHalt(ts *testscript.TestScript, negated bool, args []string) {
 	if negated || len(args) > 1 {
-		ts.Fatalf("usage: stop [-9]")
+		ts.Fatalf("usage: halt [-9]")
 	}
 	s, want := theServed(ts), 0
 	if len(args) == 1 {
@@ -205,15 +205,28 @@ func scriptSMTP(ts *testscript.TestScript, negated bool, args []string) {
 	if negated || len(args) != 1 {
 		ts.Fatalf("usage: smtp FILE")
 	}
+	converse(ts, args[0]).Close()
+}
+
+// scriptDangle begins a conversation like smtp's and says no more, without going: "dangle FILE".
+func scriptDangle(ts *testscript.TestScript, negated bool, args []string) {
+	if negated || len(args) != 1 {
+		ts.Fatalf("usage: dangle FILE")
+	}
+	conn := converse(ts, args[0])
+	ts.Defer(func() { conn.Close() })
+}
+
+// converse holds the conversation of a file and returns the connection it was held on.
+func converse(ts *testscript.TestScript, file string) io.Closer {
 	var heard bytes.Buffer
 	t, err := dialTalk(context.Background(), ts.Getenv("SMTP"), &heard)
 	ts.Check(err)
-	defer t.conn.Close()
 	heard.Reset()
-	for line := range strings.Lines(ts.ReadFile(args[0])) {
+	for line := range strings.Lines(ts.ReadFile(file)) {
 		kind, text, ok := strings.Cut(strings.TrimRight(line, "\n"), " ")
 		if !ok {
-			ts.Fatalf("%s: %q is no line of a conversation", args[0], line)
+			ts.Fatalf("%s: %q is no line of a conversation", file, line)
 		}
 		if kind == "C:" {
 			ts.Logf("C: %s", text)
@@ -230,6 +243,7 @@ func scriptSMTP(ts *testscript.TestScript, negated bool, args []string) {
 		hear(ts, &heard, kind, text)
 	}
 	checkHeard(ts, heard.String(), "")
+	return t.conn
 }
 
 // hear takes off the front of what was heard what kind and text say.

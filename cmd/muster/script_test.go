@@ -25,7 +25,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"status":      scriptStatus,
 			"serve":       scriptServe,
-			"stop":        scriptStop,
+			"halt":        scriptHalt,
 			"signal":      scriptSignal,
 			"abort":       scriptAbort,
 			"certificate": scriptCertificate,
@@ -34,6 +34,9 @@ func TestScripts(t *testing.T) {
 			"refuse":      scriptRefuse,
 			"stall":       scriptStall,
 			"arrived":     scriptArrived,
+			"dawdle":      scriptDawdle,
+			"once":        scriptOnce,
+			"dangle":      scriptDangle,
 		},
 		Setup: func(env *testscript.Env) error {
 			env.Values[valuesKey{}] = map[any]any{}

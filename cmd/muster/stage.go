@@ -95,7 +95,10 @@ func (s *servers) stop(ctx context.Context) error {
 	s.running.Wait()
 	err := errors.Join(late...)
 	if errors.Is(err, context.DeadlineExceeded) {
-		return errSlowStop
+		return errCutOff
 	}
 	return err
 }
+
+// errCutOff is what servers stop with that had to end connections with something in flight.
+var errCutOff = errors.New("clients that were not done are cut off")

@@ -128,7 +128,7 @@ func TestSlowServerIsLeft(t *testing.T) {
 		s := startServers([]server{&fakeServer{takes: time.Hour, done: make(chan struct{})}}, func(error) {})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		if err := s.stop(ctx); !errors.Is(err, errSlowStop) {
+		if err := s.stop(ctx); !errors.Is(err, errCutOff) {
 			t.Errorf("stop: %v", err)
 		}
 	})
