@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -14,7 +15,9 @@ import (
 
 // Accept decides on a message and keeps it: one transaction for all recipients. When it returns
 // without an error, every Outcome that is no refusal is kept for good; with an error nothing is
-// known, and the sender should try again, which never makes a second post of the first.
+// known, and the sender should try again. That makes no second post of the first, but where nothing
+// looks for a Message-ID: in mail to the site (postmaster, abuse), and in what is held because
+// another message had it.
 func (s *Service) Accept(ctx context.Context, env Envelope, m Message) ([]Outcome, error) {
 	l, err := s.readLetter(m)
 	if err != nil {
@@ -220,24 +223,31 @@ func (a *acceptance) judgeCommand(p *part) {
 // settle sees to it that one answer is right for all recipients, where there is only one. What
 // some take and others do not is accepted, and what was refused is told by mail to who proved who
 // they are; for anybody else, a mail could go to the wrong person, so it is held with the reason
-// for which it was refused. What is to be tried again later is answered before anything is kept.
+// for which it was refused. What is to be tried again later is answered before anything is kept; but
+// that nobody reads one address puts off no mail that others take.
 func (a *acceptance) settle(context.Context) error {
 	if a.env.Each {
 		return nil
 	}
-	refused := 0
-	for _, p := range a.parts {
-		if p.outcome.Refusal == nil {
-			continue
-		}
-		refused++
-		if p.outcome.Refusal.Kind == Limited {
-			a.refuseAll(p.outcome.Refusal)
+	judged := a.judged()
+	taken, later := false, (*Error)(nil)
+	for _, p := range judged {
+		switch why := p.outcome.Refusal; {
+		case why == nil:
+			taken = true
+		case why.Kind == Limited && why.Code != codeNobody:
+			a.refuseAll(why)
 			return nil
+		case why.Kind == Limited:
+			later = why
 		}
 	}
-	if refused == len(a.parts) {
-		a.over = true
+	switch {
+	case !taken && later != nil:
+		a.refuseAll(later)
+		return nil
+	case !taken:
+		a.refuseRest(judged[0].outcome.Refusal)
 		return nil
 	}
 	for _, p := range a.parts {
@@ -248,6 +258,31 @@ func (a *acceptance) settle(context.Context) error {
 	return nil
 }
 
+// judged are the parts whose answer is the message's: those that are kept for somebody to read. A
+// command or a bounce has no say beside these, as its address takes nearly everything.
+func (a *acceptance) judged() []*part {
+	read := slices.DeleteFunc(slices.Clone(a.parts), func(p *part) bool { return !p.isRead() })
+	if len(read) == 0 {
+		return a.parts
+	}
+	return read
+}
+
+// isRead says whether mail to the address is for people.
+func (p *part) isRead() bool {
+	return p.target.Kind == TargetPost || p.target.Kind == TargetOwner || p.target.Kind == TargetAdmins
+}
+
+// refuseRest refuses the message as a whole where those that count have refused it.
+func (a *acceptance) refuseRest(why *Error) {
+	a.over = true
+	for _, p := range a.parts {
+		if p.outcome.Refusal == nil {
+			p.outcome = Outcome{Refusal: why}
+		}
+	}
+}
+
 func (a *acceptance) refuseAll(why *Error) {
 	a.over = true
 	for _, p := range a.parts {
@@ -255,16 +290,26 @@ func (a *acceptance) refuseAll(why *Error) {
 	}
 }
 
-// divert finds another way for a part that is refused while others are taken.
+// divert finds another way for a part that is refused while others are taken. What is refused for
+// what it is, whoever sends it, is for no moderator to decide.
 func (a *acceptance) divert(p *part) {
+	why := p.outcome.Refusal
 	switch {
-	case p.target.Kind != TargetPost:
-		// A program's command, which nobody waits to hear of; what else was sent there has been
-		// refused for what it is, and so everywhere.
-		a.s.log.Warn("command refused beside a message that was taken", "address", p.target.Address.String(), "reason", p.outcome.Refusal.Code)
-	case a.asAuthor():
+	case p.target.Kind == TargetPost && a.asAuthor():
 		p.told = true
-	default:
+	case p.target.Kind == TargetPost && !isForAll(why):
 		p.held = true
+	default: // also a command by a program, and mail to a postmaster where there is none yet
+		a.s.log.Warn("refused beside others that took the message", "address", p.target.Address.String(),
+			"from", a.env.From.String(), "message_id", a.letter.messageID, "reason", why.Code)
 	}
+}
+
+// isForAll says whether a refusal is by a rule that is the same for every list, and is no policy.
+func isForAll(why *Error) bool {
+	switch strings.TrimPrefix(why.Code, refusalCode) {
+	case verdict.RuleLoop, verdict.RuleAutomatic, verdict.RuleFrom:
+		return true
+	}
+	return why.Kind == NotFound
 }

@@ -477,3 +477,55 @@ func TestResolve(t *testing.T) {
 		t.Errorf("removed: %+v, %v", got, err)
 	}
 }
+
+// TestAcceptMixedWithTakers does not let an address that takes everything make a refusal a taking.
+func TestAcceptMixedWithTakers(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.list("l1@lists.example", nil, "owner@a.example")
+	s.list("l2@lists.example", nil, "owner@a.example")
+	for i, beside := range []string{"l1-bounces@lists.example", "l1-request@lists.example", "l1-join@lists.example"} {
+		s.wantFates(post(fmt.Sprint(i), "eve@e.example", beside, "l1@lists.example", "l2@lists.example"), "post.not-member post.not-member post.not-member")
+	}
+	if n := one[int](s, `SELECT count(*) FROM post`); n != 0 {
+		t.Errorf("%d posts kept of what was refused", n)
+	}
+	s.noticed()
+}
+
+// TestAcceptMixedLoop bothers no moderator with what every list refuses for what it is.
+func TestAcceptMixedLoop(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	open := map[string]string{"post_policy": "anyone"}
+	s.list("l1@lists.example", open, "owner@a.example")
+	s.list("l2@lists.example", open, "owner@a.example")
+	m := post("1", "ann@a.example", "l1@lists.example", "l2@lists.example")
+	m.text = "List-Id: <l1.lists.example>\n" + m.text
+	s.wantFates(m, "post.loop accepted")
+	m = post("2", "ann@a.example", "l1@lists.example", "l1-owner@lists.example")
+	m.text = "Auto-Submitted: auto-replied\n" + m.text
+	s.wantFates(m, "post.automatic accepted")
+	m = mail{from: "a@a.example", to: []string{"l1-owner@lists.example", "l1@lists.example"}, text: "Subject: no From\n\nx\n"}
+	s.wantFates(m, "accepted post.from")
+	if n := one[int](s, `SELECT count(*) FROM post WHERE state = 'held'`); n != 0 {
+		t.Errorf("%d held", n)
+	}
+	s.noticed()
+}
+
+// TestAcceptMixedLateDuplicate refuses what only the database could know to be a duplicate, also
+// where an address beside the list would take anything.
+func TestAcceptMixedLateDuplicate(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.list("l1@lists.example", map[string]string{"post_policy": "anyone"}, "owner@a.example")
+	s.wantFates(post("1", "ann@a.example", "l1@lists.example"), "accepted")
+	m := post("1", "ann@a.example", "l1-bounces@lists.example", "l1@lists.example")
+	m.text += "Not the same.\n"
+	s.wantFates(m, "post.duplicate post.duplicate")
+	if n := one[int](s, `SELECT count(*) FROM post`); n != 1 {
+		t.Errorf("%d posts", n)
+	}
+	s.noticed()
+}

@@ -35,11 +35,7 @@ func (a *acceptance) keep(ctx context.Context) error {
 
 // isKept says whether the part makes a row.
 func (p *part) isKept() bool {
-	switch p.target.Kind {
-	case TargetPost, TargetOwner, TargetAdmins:
-		return p.outcome.Refusal == nil || p.held
-	}
-	return false
+	return p.isRead() && (p.outcome.Refusal == nil || p.held)
 }
 
 func (p *part) isHeld() bool { return p.held || p.decision.Action == verdict.Hold }
@@ -154,7 +150,11 @@ func (a *acceptance) settleConflicts(ctx context.Context) error {
 			late = append(late, p)
 		}
 	}
-	if len(late) == 0 || len(late) == len(a.parts) {
+	if len(late) == 0 {
+		return nil
+	}
+	if !slices.ContainsFunc(a.judged(), func(p *part) bool { return p.outcome.Refusal == nil }) {
+		a.refuseRest(late[0].outcome.Refusal)
 		return nil
 	}
 	for _, p := range late {

@@ -14,7 +14,9 @@ func TestForward(t *testing.T) {
 	s := newSite(t)
 	s.list("dev@lists.example", nil, "owner@a.example")
 	m := post("1", "anybody@x.example", "dev-owner@lists.example", "postmaster@lists.example")
-	s.wantFates(m, "forward.nobody forward.nobody") // the site has no admin
+	m.to = m.to[1:]
+	s.wantFates(m, "forward.nobody") // the site has no admin
+	m = post("1", "anybody@x.example", "dev-owner@lists.example", "postmaster@lists.example")
 	if _, err := s.CreatePerson(t.Context(), lists.CLI(), lists.NewPerson{Address: addr(t, "root@a.example"), Admin: true}); err != nil {
 		t.Fatal(err)
 	}
@@ -248,4 +250,57 @@ func TestBounce(t *testing.T) {
 		t.Errorf("the next day's bounce: score %d", score())
 	}
 	s.noticed()
+}
+
+// TestForwardBesideAList does not put off a post because nobody reads what it also goes to.
+func TestForwardBesideAList(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.list("dev@lists.example", map[string]string{"post_policy": "anyone"})
+	s.list("shut@lists.example", nil)
+	s.wantFates(post("1", "a@x.example", "dev@lists.example", "postmaster@lists.example", "dev-owner@lists.example"), "accepted forward.nobody forward.nobody")
+	s.wantFates(post("2", "a@x.example", "postmaster@lists.example"), "forward.nobody")
+	s.wantFates(post("3", "a@x.example", "shut@lists.example", "postmaster@lists.example", "dev-bounces@lists.example"), "forward.nobody forward.nobody forward.nobody")
+	s.noticed()
+	if n := one[int](s, `SELECT count(*) FROM post`); n != 1 {
+		t.Errorf("%d posts", n)
+	}
+}
+
+func TestMayForward(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.list("dev@lists.example", nil)
+	ask := func(to string, want lists.Kind) {
+		t.Helper()
+		target, err := s.Resolve(t.Context(), addr(t, to))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.MayForward(t.Context(), target, addr(t, "a@x.example")); lists.KindOf(err) != want || (err == nil) != (want == 0) {
+			t.Errorf("%s: %v", to, err)
+		}
+	}
+	for _, to := range []string{"dev-owner@lists.example", "abuse@lists.example"} {
+		ask(to, lists.Limited) // nobody reads it
+	}
+	for _, to := range []string{"postmaster@lists.example", "dev@lists.example", "dev-request@lists.example"} {
+		ask(to, 0)
+	}
+	if _, err := s.CreatePerson(t.Context(), lists.CLI(), lists.NewPerson{Address: addr(t, "root@a.example"), Admin: true}); err != nil {
+		t.Fatal(err)
+	}
+	for _, to := range []string{"dev-owner@lists.example", "abuse@lists.example", "postmaster@lists.example"} {
+		for range 50 {
+			ask(to, 0) // to ask does not count
+		}
+		for n := range 30 {
+			s.wantFates(post(fmt.Sprint(to, n), "a@x.example", to), "accepted")
+		}
+	}
+	ask("dev-owner@lists.example", lists.Limited)
+	ask("abuse@lists.example", lists.Limited)
+	ask("postmaster@lists.example", 0)
+	s.exec(`UPDATE rate SET until = now()`)
+	ask("dev-owner@lists.example", 0)
 }

@@ -17,6 +17,12 @@ func countRate(ctx context.Context, q querier, key string, window time.Duration)
 	return n, err
 }
 
+// selectRate is a counter as it stands, 0 when its window is over.
+func selectRate(ctx context.Context, q querier, key string) (n int, err error) {
+	err = q.QueryRow(ctx, `SELECT coalesce((SELECT n FROM rate WHERE key = $1 AND until > now()), 0)`, key).Scan(&n)
+	return n, err
+}
+
 func clearRate(ctx context.Context, q querier, key string) error {
 	_, err := q.Exec(ctx, `DELETE FROM rate WHERE key = $1`, key)
 	return err

@@ -2,6 +2,7 @@ package inbound
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -54,6 +55,12 @@ func (s *session) Rcpt(ctx context.Context, to smtp.Address, _ smtpserver.RcptPa
 	case lists.TargetUnknown:
 		return smtp.NewReply(smtp.CodeNoMailbox, smtp.StatusNoMailbox, "There is no such address here")
 	}
+	if err := s.lists.MayForward(ctx, target, s.from); err != nil {
+		if why := (*lists.Error)(nil); errors.As(err, &why) {
+			return refused(why)
+		}
+		return err
+	}
 	s.to = append(s.to, target)
 	return nil
 }
@@ -96,7 +103,8 @@ func (s *session) accept(ctx context.Context, m *smtpserver.Message, each bool) 
 	ctx, cancel := context.WithTimeout(ctx, messageWait*s.wait)
 	defer cancel()
 	outcomes, err := s.lists.Accept(ctx, lists.Envelope{
-		From: s.from, To: s.to, Each: each, Client: address(s.client), By: s.by(), UTF8: s.params.UTF8, Received: s.received(),
+		From: s.from, To: s.to, Each: each, Client: address(s.client), Trusted: s.client.Trusted || s.client.LMTP,
+		By: s.by(), UTF8: s.params.UTF8, Received: s.received(),
 	}, lists.Message{Size: m.Size, HeaderLen: m.HeaderLen, EightBit: m.EightBit, UTF8: m.UTF8, Open: m.Open})
 	if err != nil {
 		return nil, err

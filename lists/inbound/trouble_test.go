@@ -75,6 +75,38 @@ func TestPlaces(t *testing.T) {
 	}
 }
 
+// TestPlacesThatWait puts off a recipient that has to wait, and not the others with it. Postmaster is
+// a recipient always.
+func TestPlacesThatWait(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	h.list("dev@lists.example", map[string]string{"post_policy": "anyone"})
+	h.list("full@lists.example", nil, "owner@a.example")
+	c := h.talk(h.serve(&smtpserver.Server{Trusted: trustAll}, "tcp")(), "EHLO me.example")
+	for n := range 30 {
+		if reply := c.send("a@a.example", []string{"full-owner@lists.example"}, fmt.Sprintf("From: a@a.example\nSubject: %d\n\nx\n", n)); !strings.HasPrefix(reply, "250 ") {
+			t.Fatalf("mail %d: %s", n, reply)
+		}
+	}
+	c.want("MAIL FROM:<a@a.example>", "250 *")
+	c.want("RCPT TO:<dev-owner@lists.example>", "450 4.7.1 *")
+	c.want("RCPT TO:<abuse@lists.example>", "450 4.7.1 *")
+	c.want("RCPT TO:<full-owner@lists.example>", "450 4.7.1 *")
+	c.want("RCPT TO:<postmaster>", "250 *")
+	c.want("RCPT TO:<postmaster@lists.example>", "250 *")
+	c.want("DATA", "354 *")
+	c.want("From: a@a.example\r\n\r\nx\r\n.", "450 4.7.1 *")
+	c.want("MAIL FROM:<a@a.example>", "250 *")
+	c.want("RCPT TO:<postmaster>", "250 *")
+	c.want("RCPT TO:<dev@lists.example>", "250 *")
+	c.want("RCPT TO:<dev-owner@lists.example>", "450 4.7.1 *")
+	c.want("DATA", "354 *")
+	c.want("From: a@a.example\r\n\r\nx\r\n.", "250 *")
+	if n := h.count(`SELECT count(*) FROM post WHERE kind = 'post'`); n != 1 {
+		t.Errorf("%d posts", n)
+	}
+}
+
 // away takes the database away and returns what brings it back.
 func (h *host) away() (back func()) {
 	h.t.Helper()
