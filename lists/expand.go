@@ -23,15 +23,23 @@ func (s *Service) Expand(ctx context.Context, who Asker, arg string, utf8 bool, 
 	if err != nil {
 		return s.refuse(ctx, "EXPN", who, arg, err)
 	}
+	lines := 0
+	counted := func(m smtp.Mailbox) error {
+		lines++
+		return line(m)
+	}
 	if members == nil {
-		return s.expandMembers(ctx, l, line)
+		err = s.expandMembers(ctx, l, counted)
 	}
 	for _, m := range members {
-		if err := line(m); err != nil {
-			return err
+		if err == nil {
+			err = counted(m)
 		}
 	}
-	return nil
+	// Who asked for a list of people is noted, as who was refused is.
+	s.log.InfoContext(ctx, "list expanded", "list", l.Address().String(), "by", who.Actor.Name, "client", who.Actor.Client,
+		"lines", lines, "whole", err == nil)
+	return err
 }
 
 // roster is a list as the asker may see it.
