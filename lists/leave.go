@@ -13,7 +13,7 @@ import (
 type Departure struct {
 	List     int64
 	Address  smtp.Address
-	Client   string // network address it came from; "" where it proves nothing, as for mail
+	Client   string // network address it came from; "" where it proves nothing
 	How      string // ConsentWeb, ConsentMail
 	Language string
 	From     Actor

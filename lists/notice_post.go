@@ -42,7 +42,7 @@ type CommandAnswerParams struct {
 
 // CommandResult is one line of a command mail and what became of it.
 type CommandResult struct {
-	Line    string // as written, shortened and cleaned
+	Line    string // as written, shortened and cleaned; "" for what is not to be quoted
 	Outcome string // one of the Outcome… codes
 }
 

@@ -48,12 +48,21 @@ func (a *acceptance) commands(ctx context.Context, t Target) error {
 			return err
 		}
 		answer.Help = answer.Help || c.Verb == command.Help || c.Verb == command.Unknown
-		answer.Results = append(answer.Results, CommandResult{Line: c.Line, Outcome: outcome})
+		answer.Results = append(answer.Results, CommandResult{Line: a.quotable(c), Outcome: outcome})
 	}
 	if t.Kind != TargetRequest && !answer.isNews() {
 		return nil
 	}
 	return a.answer(ctx, t.List, answer)
+}
+
+// quotable is what an answer may quote of a command: what is none are words of whoever wrote, which
+// are for nobody but themselves.
+func (a *acceptance) quotable(c command.Command) string {
+	if c.Verb == command.Unknown && !a.env.By.Has(a.env.From.Key()) {
+		return ""
+	}
+	return c.Line
 }
 
 // isNews says whether the outcome of a single command is told by no other mail.
@@ -86,10 +95,10 @@ func (a *acceptance) asked(t Target) ([]command.Command, error) {
 func (a *acceptance) command(ctx context.Context, l List, c command.Command) (outcome string, err error) {
 	switch c.Verb {
 	case command.Join:
-		err = a.s.Subscribe(ctx, Subscription{List: l.ID, Mailbox: a.letter.verdict.From, How: ConsentMail, From: a.sender()})
+		err = a.s.Subscribe(ctx, Subscription{List: l.ID, Mailbox: a.letter.verdict.From, Client: a.client(), How: ConsentMail, From: a.sender(l)})
 		outcome = OutcomeConfirm
 	case command.Leave:
-		err = a.s.RequestLeave(ctx, Departure{List: l.ID, Address: a.author(), How: ConsentMail, From: a.sender()})
+		err = a.s.RequestLeave(ctx, Departure{List: l.ID, Address: a.author(), Client: a.client(), How: ConsentMail, From: a.sender(l)})
 		outcome = OutcomeConfirm
 	case command.Confirm:
 		outcome, err = a.confirm(ctx, c.Token)
@@ -103,15 +112,23 @@ func (a *acceptance) command(ctx context.Context, l List, c command.Command) (ou
 	return commandOutcome(outcome, err)
 }
 
-// sender is who gives commands: a person who proved it, or else mail, which knows of every list
-// that it is sent to and proves nothing.
-func (a *acceptance) sender() Actor {
+// sender is who gives commands to a list: a person who proved it, or else mail, which proves nothing.
+func (a *acceptance) sender(l List) Actor {
 	if a.asAuthor() {
 		by := a.env.By
 		by.Admin = false // to a list, they write as a person
 		return by
 	}
-	return System(ConsentMail)
+	return mailTo(l.ID)
+}
+
+// client is the network address by which commands are counted; "" where it is that of a server of
+// ours, or the sender proved who they are.
+func (a *acceptance) client() string {
+	if a.env.Trusted || a.asAuthor() {
+		return ""
+	}
+	return a.env.Client
 }
 
 func (a *acceptance) confirm(ctx context.Context, secret string) (string, error) {

@@ -19,6 +19,7 @@ type limit struct {
 type limits struct {
 	confirmsPerAddress limit // over all lists
 	confirmsPerClient  limit
+	confirmsByMail     limit // to join or leave one list: mail may come from anywhere, in any name
 	alreadyMember      limit
 	signInsPerAddress  limit
 	signInsPerClient   limit
@@ -37,6 +38,7 @@ func defaultLimits() limits {
 	return limits{
 		confirmsPerAddress: limit{"confirm-address", 5, 24 * time.Hour},
 		confirmsPerClient:  limit{"confirm-client", 30, time.Hour},
+		confirmsByMail:     limit{"confirm-mail", 200, time.Hour},
 		alreadyMember:      limit{"already-member", 1, 24 * time.Hour},
 		signInsPerAddress:  limit{"signin-address", 10, 15 * time.Minute},
 		signInsPerClient:   limit{"signin-client", 50, 15 * time.Minute},

@@ -13,7 +13,7 @@ import (
 type Subscription struct {
 	List     int64
 	Mailbox  smtp.Mailbox
-	Client   string // network address it came from; "" where it proves nothing, as for mail
+	Client   string // network address it came from; "" where it proves nothing
 	How      string // ConsentWeb, ConsentMail
 	Language string
 	From     Actor // who asks, if they signed in: their own address needs no confirmation
@@ -44,10 +44,10 @@ func (s *Service) Subscribe(ctx context.Context, sub Subscription) error {
 }
 
 // seeAsked is see for who asks to join or leave, except by mail: who writes to a list's address
-// knows of the list, advertised or not, and the server has shown that there is one at RCPT.
+// knows of the list, advertised or not.
 func (s *Service) seeAsked(ctx context.Context, by Actor, how string, listID int64) (List, error) {
 	if how == ConsentMail {
-		by = System(ConsentMail)
+		by = mailTo(listID)
 	}
 	l, _, err := s.see(ctx, s.pool, by, listID)
 	return l, err
@@ -86,8 +86,7 @@ func (s *Service) askJoin(ctx context.Context, tx pgx.Tx, l List, m Member, cons
 }
 
 // question makes the token of a question to be mailed and says whether to mail it: at most one that
-// is open, and at most a few a day to one address over all lists. What is not mailed leaves no
-// token, which would stand in the way of the next question and could never be answered.
+// is open, and within the limits. What is not mailed leaves no token, which would stand in the way of the next question and could never be answered.
 func (s *Service) question(ctx context.Context, tx pgx.Tx, l List, t newToken) (secret string, asks bool, err error) {
 	secret, hash := newSecret()
 	made, err := insertToken(ctx, tx, hash, t)
@@ -97,7 +96,7 @@ func (s *Service) question(ctx context.Context, tx pgx.Tx, l List, t newToken) (
 	if !made {
 		return "", false, nil
 	}
-	within, err := s.count(ctx, tx, s.limits.confirmsPerAddress, t.Key)
+	within, err := s.withinQuestions(ctx, tx, l, t)
 	if err != nil || within {
 		return secret, within, err
 	}
@@ -105,6 +104,16 @@ func (s *Service) question(ctx context.Context, tx pgx.Tx, l List, t newToken) (
 		return "", false, fmt.Errorf("confirmation of %s on %s: %w", t.Params.Address, l.Address(), err)
 	}
 	return "", false, nil
+}
+
+// withinQuestions counts a question: a few a day to one address over all lists, and of those that
+// were asked for by mail, which forged senders may do from many places, some hundreds a list.
+func (s *Service) withinQuestions(ctx context.Context, tx pgx.Tx, l List, t newToken) (bool, error) {
+	within, err := s.count(ctx, tx, s.limits.confirmsPerAddress, t.Key)
+	if err != nil || !within || t.Params.How != ConsentMail {
+		return within, err
+	}
+	return s.count(ctx, tx, s.limits.confirmsByMail, fmt.Sprint(l.ID))
 }
 
 // admit makes somebody a member who proved to want it, or where the list has moderators decide,

@@ -91,3 +91,19 @@ func TestMailsInEveryLanguage(t *testing.T) {
 		}
 	}
 }
+
+// TestMailQuotesNothing has an answer to a line that is not quoted.
+func TestMailQuotesNothing(t *testing.T) {
+	t.Parallel()
+	for _, lang := range []string{"en", "de"} {
+		data := samples()
+		data["Results"] = []any{map[string]any{"Line": "", "Outcome": "unknown"}, map[string]any{"Line": "help", "Outcome": "help"}}
+		_, text, err := templates.Mail("command-answer", lang, data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(text, "> \n") || strings.Contains(text, ">\n") || !strings.Contains(text, "\n> help\n") {
+			t.Errorf("in %s:\n%s", lang, text)
+		}
+	}
+}
