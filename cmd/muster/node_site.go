@@ -42,9 +42,11 @@ func (s siteServer) Shutdown(ctx context.Context) error {
 	return errors.Join(err, s.Close())
 }
 
-// Bounds of a request's header; the site bounds bodies, and its pages how long they take.
+// Bounds of a request. The site bounds bodies, gives those that are large more time, and bounds how
+// long its pages take.
 const (
 	headerTimeout = 10 * time.Second
+	readTimeout   = 30 * time.Second
 	idleTimeout   = 2 * time.Minute
 	headerBytes   = 64 << 10
 )
@@ -61,11 +63,16 @@ func (n *node) wireSite(engine *fanout.Engine) error {
 	if err != nil {
 		return err
 	}
-	n.front = append(n.front, siteServer{&http.Server{
-		Handler: site.Handler(), ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: headerBytes,
-		ErrorLog: slog.NewLogLogger(n.log.Handler(), slog.LevelDebug),
-	}, n.http})
+	n.front = append(n.front, siteServer{newHTTP(site.Handler(), n.log), n.http})
 	return nil
+}
+
+// newHTTP makes a server that no client can keep waiting.
+func newHTTP(h http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler: h, ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, IdleTimeout: idleTimeout,
+		MaxHeaderBytes: headerBytes, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
 }
 
 func networks(texts []string) []netip.Prefix {
