@@ -2,6 +2,7 @@ package fanout
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -144,7 +145,7 @@ func (p *planner) begin(ctx context.Context) (began bool, err error) {
 	switch {
 	case err == nil:
 		p.fresh.put(made)
-	case isRefused(err) && post != nil: // no second try can mend that, and others wait behind it
+	case (isRefused(err) || errors.Is(err, errNobody)) && post != nil: // no second try can mend that, and others wait behind it
 		p.log.Error("post cannot be planned, it is set aside", "post", post.ID, "error", err)
 		return true, setAsidePost(ctx, p.pool, post, clean(err.Error()))
 	}
@@ -167,10 +168,16 @@ func (p *planner) beginPost(ctx context.Context, tx pgx.Tx, post *unplannedPost)
 	return p.step(ctx, tx, plan)
 }
 
+// errNobody is a post for owners where there is no owner, and no administrator in their place.
+var errNobody = errors.New("the list has no owner, and there is no administrator in their place")
+
 func (p *planner) beginOwners(ctx context.Context, tx pgx.Tx, post *unplannedPost, dest int64) error {
 	id, copies, err := insertOwnersFanout(ctx, tx, post)
-	if err != nil || copies == 0 {
+	if err != nil {
 		return err
+	}
+	if copies == 0 {
+		return errNobody
 	}
 	n := newShards{fanout: id, dests: []int64{dest}, sizes: []int32{int32(copies)}}
 	for i := range copies {

@@ -323,3 +323,17 @@ func TestPlanPoison(t *testing.T) {
 		t.Errorf("%d fan-outs set aside", n)
 	}
 }
+
+// A post for owners was answered 250: where nobody can get it, somebody is to look.
+func TestPlanOwnersOfWhomThereAreNone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	post := w.post(w.list("dev", 1), testMessage)
+	w.exec(`UPDATE post SET kind = 'owners' WHERE id = $1`, post)
+	if got := w.plan(true); len(got) != 0 {
+		t.Errorf("planned %v", got)
+	}
+	if n := w.count(`SELECT count(*) FROM fanout WHERE post = $1 AND error <> '' AND finished IS NULL`, post); n != 1 {
+		t.Errorf("%d fan-outs are set aside", n)
+	}
+}
