@@ -21,22 +21,23 @@ type progressRow struct {
 	Error     string
 }
 
-// selectProgress counts what became of a post's copies; nil if its fan-out is not begun.
-func selectProgress(ctx context.Context, q querier, post uuid.UUID) (*progressRow, error) {
-	found, err := collect[progressRow](ctx, q, `
+const sqlProgress = `
 		SELECT f.id, f.planned IS NOT NULL AS planned, f.finished IS NOT NULL AS finished, f.copies, f.error,
 			CASE WHEN f.finished IS NULL THEN s.sent ELSE f.delivered END AS delivered,
 			CASE WHEN f.finished IS NULL THEN s.dropped ELSE f.dropped END AS dropped,
-			CASE WHEN f.finished IS NULL THEN d.failed ELSE f.bounced END AS bounced,
-			d.deferred
+			CASE WHEN f.finished IS NULL
+				THEN (SELECT count(*) FROM delivery d WHERE d.fanout = f.id AND d.state = 'failed')
+				ELSE f.bounced END AS bounced,
+			(SELECT count(*) FROM delivery d WHERE d.fanout = f.id AND d.state = 'deferred') AS deferred
 		FROM fanout f
 		CROSS JOIN LATERAL (
 			SELECT COALESCE(sum(sent), 0)::bigint AS sent, COALESCE(sum(dropped), 0)::bigint AS dropped
 			FROM shard WHERE fanout = f.id) s
-		CROSS JOIN LATERAL (
-			SELECT count(*) FILTER (WHERE state = 'failed') AS failed, count(*) FILTER (WHERE state = 'deferred') AS deferred
-			FROM delivery WHERE fanout = f.id) d
-		WHERE f.post = $1`, post)
+		WHERE f.post = $1`
+
+// selectProgress counts what became of a post's copies; nil if its fan-out is not begun.
+func selectProgress(ctx context.Context, q querier, post uuid.UUID) (*progressRow, error) {
+	found, err := collect[progressRow](ctx, q, sqlProgress, post)
 	if err != nil {
 		return nil, fmt.Errorf("progress of post %s: %w", post, err)
 	}
@@ -124,8 +125,7 @@ func selectNodes(ctx context.Context, q querier) ([]Node, error) {
 	return nodes, nil
 }
 
-func selectDestinations(ctx context.Context, q querier, limit int) ([]Destination, error) {
-	found, err := collect[Destination](ctx, q, `
+const sqlDestinations = `
 		WITH s AS (
 			SELECT dest, sum(size - done) AS waiting FROM shard
 			WHERE state IN ('ready', 'claimed') AND NOT retry GROUP BY dest),
@@ -136,7 +136,10 @@ func selectDestinations(ctx context.Context, q querier, limit int) ([]Destinatio
 			CASE WHEN x.blocked > now() THEN x.reply ELSE '' END AS reply
 		FROM destination x LEFT JOIN s ON s.dest = x.id LEFT JOIN d ON d.dest = x.id
 		WHERE s.dest IS NOT NULL OR d.dest IS NOT NULL OR x.blocked > now()
-		ORDER BY waiting DESC, deferred DESC, x.id LIMIT $1`, limit)
+		ORDER BY waiting DESC, deferred DESC, x.id LIMIT $1`
+
+func selectDestinations(ctx context.Context, q querier, limit int) ([]Destination, error) {
+	found, err := collect[Destination](ctx, q, sqlDestinations, limit)
 	if err != nil {
 		return nil, fmt.Errorf("destinations: %w", err)
 	}

@@ -114,6 +114,7 @@ CREATE TABLE delivery (
     PRIMARY KEY (fanout, member)
 );
 CREATE INDEX delivery_due ON delivery (due) WHERE state = 'deferred' AND shard IS NULL;
+CREATE INDEX delivery_deferred ON delivery (fanout, dest) WHERE state = 'deferred';
 
 -- What servers answered, a compressed piece for each run of a shard. See fanout.Journal.
 CREATE TABLE journal (
