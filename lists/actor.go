@@ -15,13 +15,16 @@ type Actor struct {
 	Name string
 	// Client is the network address a request came from, for limits and consent.
 	Client string
+
+	knows int64 // a list that they may know of, whatever it is to others
 }
 
 // CLI is the actor behind the command line: whoever can read the database's password may do all.
 func CLI() Actor { return Actor{Admin: true, Name: "cli"} }
 
-// System is a part of Muster itself acting for the site, by name: "fanout", "clock".
-func System(name string) Actor { return Actor{Admin: true, Name: name} }
+// mailTo is whoever wrote to an address of a list: they know of it, as the server has shown at RCPT
+// that there is one, and have proved nothing.
+func mailTo(listID int64) Actor { return Actor{Name: ConsentMail, knows: listID} }
 
 // Anonymous is a visitor of the site who has not signed in.
 func Anonymous(client string) Actor { return Actor{Name: client, Client: client} }

@@ -42,7 +42,7 @@ func (s *Service) see(ctx context.Context, q querier, by Actor, listID int64) (L
 	if err != nil {
 		return List{}, Rights{}, fmt.Errorf("rights over list %s: %w", l.Address(), err)
 	}
-	if !l.Advertised && !rights.Knows() {
+	if !l.Advertised && !rights.Knows() && by.knows != listID {
 		return List{}, Rights{}, noSuchList()
 	}
 	return l, rights, nil
