@@ -165,7 +165,7 @@ func (s *Service) refuse(ctx context.Context, verb string, who Asker, arg string
 	}
 	switch {
 	case why != 0, errors.As(err, &why):
-		if who.isStranger() {
+		if who.isStranger() && why != NeedsUTF8 { // which only a list that anyone may expand needs
 			why = CannotSay
 		}
 		s.log.InfoContext(ctx, "question refused", "verb", verb, "of", clip(arg), "by", who.Actor.Name,

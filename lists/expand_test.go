@@ -68,6 +68,9 @@ func expnSite(t *testing.T) *site {
 	s.add(outer, "dev@lists.example", "zoe@z.example")
 	intl := s.list("intl@lists.example", nil, "owner@a.example")
 	s.add(intl, "a@a.example", "Jérôme <jérôme@d.example>")
+	s.add(s.list("world@lists.example", map[string]string{"expn": "anyone"}, "owner@a.example"), "jérôme@d.example")
+	s.list("quiet@lists.example", map[string]string{"name": "Secret plans", "advertised": "false"}, "owner@a.example")
+	s.list("ajar@lists.example", map[string]string{"name": "Secret talk", "advertised": "false", "post_policy": "anyone"}, "owner@a.example")
 	s.list("twin@one.example", map[string]string{"name": "First"}, "owner@a.example")
 	s.list("twin@two.example", map[string]string{"name": "Second", "advertised": "false"}, "other@a.example")
 	s.add(s.list("only@two.example", nil, "owner@a.example"), "q@q.example")
@@ -124,6 +127,9 @@ func TestExpand(t *testing.T) {
 		{"bare, unknown", trusted(), "nothing", "550 5.1.1"},
 		{"no address at all", trusted(), "a b@c@", "550 5.1.1"},
 		{"not ASCII and not asked so", trusted(), "intl", "252 2.6.8"},
+		{"not ASCII, no right", signedIn("eve@e.example"), "intl", "550 5.7.1"},
+		{"not ASCII, a stranger", stranger(), "intl", "252"},
+		{"anyone, not ASCII, a stranger", stranger(), "world@lists.example", "252 2.6.8"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if got := s.expand(tt.who, tt.arg, false); got != tt.want {
@@ -153,6 +159,10 @@ func TestVerify(t *testing.T) {
 		{"a role, trusted", trusted(), "dev-owner", "Developers <dev-owner@lists.example>"},
 		{"a role, signed in", signedIn("eve@e.example"), "dev-request@lists.example", "Developers <dev-request@lists.example>"},
 		{"a role, a stranger", stranger(), "dev-owner", "252"},
+		{"a role of a list not advertised, signed in", signedIn("eve@e.example"), "quiet-owner@lists.example", "quiet-owner@lists.example"},
+		{"a role of a list not advertised, its owner", signedIn("owner@a.example"), "quiet-owner", "Secret plans <quiet-owner@lists.example>"},
+		{"a role of a list not advertised, trusted", trusted(), "quiet-request", "Secret plans <quiet-request@lists.example>"},
+		{"a list not advertised, anyone may post", signedIn("eve@e.example"), "ajar@lists.example", "ajar@lists.example"},
 		{"postmaster, trusted", trusted(), "postmaster", "Postmaster <postmaster@mx.lists.example>"},
 		{"postmaster, a stranger", stranger(), "postmaster@lists.example", "252"},
 		{"a member, trusted", trusted(), "fred@doc.example", "Fred Foo <Fred@doc.example>"},

@@ -41,10 +41,22 @@ func (s *Service) verify(ctx context.Context, who Asker, arg string) ([]smtp.Mai
 		return s.verifyPerson(ctx, who, t)
 	case TargetAdmins:
 		return one(s.site(t)), nil
-	case TargetPost:
-		return s.verifyList(ctx, who, t)
 	}
-	return one(smtp.Mailbox{Name: t.List.Name, Address: t.Address}), nil
+	rights, err := rightsOf(ctx, s.pool, who.Actor, t.List.ID)
+	if err != nil {
+		return nil, fmt.Errorf("rights over list %s: %w", t.List.Address(), err)
+	}
+	if t.Kind == TargetPost {
+		if !mayVerify(who, t.List, rights) {
+			return nil, CannotSay
+		}
+		t.Address = t.List.Address()
+	}
+	m := smtp.Mailbox{Address: t.Address}
+	if t.List.Advertised || who.Trusted || rights.Knows() { // else the name would tell what the address does not
+		m.Name = t.List.Name
+	}
+	return one(m), nil
 }
 
 // site is postmaster or abuse with the domain that it is to have in a reply (RFC 5321 §3.5.2).
@@ -94,21 +106,9 @@ func (s *Service) hiddenOrUnknown(ctx context.Context, t Target) error {
 	return NobodyHere
 }
 
-// verifyList is 250 for those who may expand the list or post to it (RFC 5321 §3.5.1: where a message
+// mayVerify is for those who may expand the list or post to it (RFC 5321 §3.5.1: where a message
 // would be delivered to everyone on it).
-func (s *Service) verifyList(ctx context.Context, who Asker, t Target) ([]smtp.Mailbox, error) {
-	l := t.List
-	may := who.Trusted
-	if !may {
-		rights, err := rightsOf(ctx, s.pool, who.Actor, l.ID)
-		if err != nil {
-			return nil, fmt.Errorf("rights over list %s: %w", l.Address(), err)
-		}
-		may = rights.Moderates() || l.PostPolicy == PostAnyone || l.PostPolicy == PostMembers && rights.Member ||
-			rights.Member && l.Expn != ExpnNobody && l.Expn != ExpnOwners || l.Expn == ExpnAnyone
-	}
-	if !may {
-		return nil, CannotSay
-	}
-	return one(smtp.Mailbox{Name: l.Name, Address: l.Address()}), nil
+func mayVerify(who Asker, l List, rights Rights) bool {
+	return who.Trusted || rights.Moderates() || l.PostPolicy == PostAnyone || l.PostPolicy == PostMembers && rights.Member ||
+		rights.Member && l.Expn != ExpnNobody && l.Expn != ExpnOwners || l.Expn == ExpnAnyone
 }
