@@ -46,6 +46,7 @@ const importBatch = 20_000
 // Import adds the members that a file names: CSV with a header (address, name, mode, state, hidden,
 // own_posts, language; others are passed over), or one mailbox a line. It goes through batch by
 // batch: what is in stays in if the file breaks off, and the same file may be brought again.
+// Beyond a few at a time, an import waits for another to end, or for ctx to.
 func (s *Service) Import(ctx context.Context, by Actor, listID int64, r io.Reader, opts ImportOptions) (ImportReport, error) {
 	l, err := s.manage(ctx, s.pool, by, listID)
 	if err != nil {
@@ -76,6 +77,12 @@ func (im *importer) run(ctx context.Context, r io.Reader) (err error) {
 	in, err := newImportReader(r, im.list.ID)
 	if err != nil {
 		return err
+	}
+	select {
+	case im.service.imports <- struct{}{}:
+		defer func() { <-im.service.imports }()
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 	if im.store, err = openImport(ctx, im.service.pool, im.opts.DryRun); err != nil {
 		return err

@@ -2,6 +2,7 @@ package lists_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"time"
 
 	"muster/lists"
 )
@@ -100,6 +102,44 @@ func TestImportWelcomes(t *testing.T) {
 	link, _ := mail.Params["LeaveURL"].(string)
 	if _, who, err := s.LeaveBySeal(t.Context(), link[strings.LastIndexByte(link, '/')+1:], ""); err != nil || who != "new@x.example" {
 		t.Errorf("the link in the mail: %s, %v", who, err)
+	}
+}
+
+// TestSlowImportsLeaveConnections has files that never end hold a few connections at most.
+func TestSlowImportsLeaveConnections(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	l := s.list("dev@a.example", nil)
+	var writers []*io.PipeWriter
+	done := make(chan error)
+	const n = 3
+	for range n {
+		r, w := io.Pipe()
+		writers = append(writers, w)
+		go func() {
+			_, err := s.Import(t.Context(), lists.CLI(), l.ID, r, lists.ImportOptions{})
+			done <- err
+		}()
+	}
+	for i, w := range writers { // each is past its beginning; the rest of it does not come
+		go fmt.Fprintf(w, "u%d@x.example\n%s", i, strings.Repeat("\n", 100_000))
+	}
+	time.Sleep(300 * time.Millisecond)
+	if held := s.pool.Stat().AcquiredConns(); held != 2 {
+		t.Errorf("%d connections are held", held)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := s.Import(ctx, lists.CLI(), l.ID, strings.NewReader("late@x.example\n"), lists.ImportOptions{}); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("an import beyond: %v", err)
+	}
+	for _, w := range writers {
+		_ = w.Close()
+	}
+	for range n {
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
 	}
 }
 

@@ -36,11 +36,16 @@ type Service struct {
 	seals   atomic.Pointer[readSealer]
 	expn    atomic.Pointer[expnUse] // for whom EXPN is of use; nil: not known yet
 	hashing chan struct{}           // a slot for each password being hashed: 19 MiB and 20 ms each
+	imports chan struct{}           // a slot for each import under way, which holds a connection
 }
 
 // maxHashing is how many passwords are hashed at a time. More would only make all of them slower,
 // and a storm of sign-ins must not take the memory from the mail.
 const maxHashing = 2
+
+// maxImports is how many imports run at a time. Each holds a connection of the pool for as long as
+// its file takes to arrive, and slow ones must not take them all from the mail.
+const maxImports = 2
 
 // New makes the services over a pool.
 func New(pool *pgxpool.Pool, cfg Config) *Service {
@@ -56,7 +61,10 @@ func New(pool *pgxpool.Pool, cfg Config) *Service {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Service{pool: pool, cfg: cfg, log: cfg.Log, limits: defaultLimits(), hashing: make(chan struct{}, maxHashing)}
+	return &Service{
+		pool: pool, cfg: cfg, log: cfg.Log, limits: defaultLimits(),
+		hashing: make(chan struct{}, maxHashing), imports: make(chan struct{}, maxImports),
+	}
 }
 
 // maxTries bounds how often a transaction that lost against another is run again.
