@@ -95,15 +95,20 @@ func fields(message []byte, name string) []string {
 	return values
 }
 
-// author is the address of From, or one that stands in where From has none.
+// author is the address of From, or one that stands in where From has none that can stand in MAIL.
 func author(message []byte) string {
 	for _, v := range fields(message, "From") {
-		if a, err := mail.ParseAddress(v); err == nil && !has8bit([]byte(a.Address)) {
+		if a, err := mail.ParseAddress(v); err == nil && isAddress(a.Address) {
 			return a.Address
 		}
 	}
 	return "someone@author.example"
 }
+
+// plainAddress is what RFC 5321 §4.1.2 allows without quotes.
+var plainAddress = regexp.MustCompile(`^[A-Za-z0-9!#$%&'*+/=?^_{|}~.-]+@([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?\.)*[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?$`)
+
+func isAddress(a string) bool { return plainAddress.MatchString(a) }
 
 // faults are what a message can be refused for, each with the words of the refusal.
 var faults = []struct {
@@ -130,7 +135,7 @@ var faults = []struct {
 			return true
 		}
 		list, err := mail.ParseAddressList(from[0])
-		return err != nil || len(list) != 1
+		return err != nil || len(list) != 1 || !isAddress(list[0].Address)
 	}},
 	{"automatic mail", regexp.MustCompile(`^55[04] .*(?i:automatic)`), func(m []byte) bool {
 		return automatic(m)
