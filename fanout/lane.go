@@ -31,15 +31,15 @@ var errNoSlot = errors.New("no connection to the destination was free")
 // one, and whether it is left alone.
 type lane struct {
 	traffic *traffic
-	dest    int64 // row, 0 for a domain met only in mixed shards
 	name    string
 	domain  string // "" for the relay and for mixed
 	mixed   bool   // its runs are of many domains; it has no connections of its own
 	queue   chan *run
 
 	mu       sync.Mutex
-	window   int // connections allowed now: grows with success
-	open     int // that there are, or are being made
+	dest     int64 // row, 0 for a domain met only in mixed shards
+	window   int   // connections allowed now: grows with success
+	open     int   // that there are, or are being made
 	workers  int
 	waiting  int // workers without a run
 	claimed  int // runs claimed and not given back

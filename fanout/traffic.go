@@ -78,6 +78,8 @@ func (t *traffic) lane(name string, dest int64) *lane {
 		}
 		t.lanes[name] = l
 	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	if dest != 0 {
 		l.dest = dest
 	}
@@ -103,10 +105,13 @@ func (t *traffic) forget() {
 
 // saveBlock tells the other nodes of a destination's trouble, or of its end.
 func (t *traffic) saveBlock(l *lane, failures int, wait time.Duration, reason string) {
-	if l.dest == 0 {
+	l.mu.Lock()
+	dest := l.dest
+	l.mu.Unlock()
+	if dest == 0 {
 		return
 	}
-	if err := saveBlock(t.hard, t.pool, l.dest, failures, wait, clean(reason)); err != nil && t.hard.Err() == nil {
+	if err := saveBlock(t.hard, t.pool, dest, failures, wait, clean(reason)); err != nil && t.hard.Err() == nil {
 		t.log.Warn("state of a destination not saved", "destination", l.name, "error", err)
 	}
 }
