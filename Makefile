@@ -22,7 +22,7 @@ export PATH := $(CURDIR)/var/peers/postfix/usr/sbin:$(PATH)
 export LD_LIBRARY_PATH := $(CURDIR)/var/peers/postfix/usr/lib/postfix
 endif
 
-.PHONY: build demo test test-long lint fmt cover fuzz bench bench-go clean
+.PHONY: build demo test test-long lint fmt cover fuzz bench bench-peers bench-go clean
 
 build:
 	$(GO) build -o muster ./cmd/muster
@@ -72,6 +72,12 @@ fuzz:
 bench: build
 	@$(NEED) postgresql postfix
 	$(GO) run ./bench
+
+# The same against other list managers, which take their time. They run in directories of their own,
+# as root, who may give those to the users that the programs run as.
+bench-peers: build
+	@$(NEED) postgresql postfix mlmmj mailman
+	$(GO) run ./bench -peers -only peers -out bench/peers.json
 
 # Go's own benchmarks, compared with those of the time before.
 bench-go:

@@ -9,4 +9,11 @@ const (
 	aimExpn    = 0.2
 	aimImport  = 0.3
 	limitMB    = 100
+
+	// Against other programs. That of mlmmj is ours: it keeps nothing, and waits at each message
+	// for an acknowledgement that a receiver delays.
+	aimPostfixBatches = 30
+	aimPostfixSingles = 15
+	aimMlmmj          = 10
+	aimMailman        = 300
 )

@@ -25,6 +25,7 @@ type config struct {
 	members int
 	million int
 	posts   int
+	peers   bool
 	only    string
 }
 
@@ -67,7 +68,8 @@ func parse(args []string) (config, error) {
 	flags.IntVar(&c.members, "members", 100_000, "members of a list")
 	flags.IntVar(&c.million, "million", 1_000_000, "members of the large list")
 	flags.IntVar(&c.posts, "posts", 20_000, "posts of an accept run")
-	flags.StringVar(&c.only, "only", "", "a regular expression of the parts to measure: import, expn, fanout, accept")
+	flags.BoolVar(&c.peers, "peers", false, "also other list managers: needs root, Debian's postfix, mlmmj and mailman3")
+	flags.StringVar(&c.only, "only", "", "a regular expression of the parts to measure: import, expn, fanout, accept, peers")
 	if err := flags.Parse(args); err != nil {
 		return c, err
 	}
@@ -151,15 +153,19 @@ func (b *bench) measure(ctx context.Context) ([]row, error) {
 	if err := b.store.prepareYardsticks(ctx); err != nil {
 		return nil, fmt.Errorf("yardsticks: %w", err)
 	}
-	parts := []struct {
+	type part struct {
 		name    string
 		measure func(context.Context) ([]row, error)
 		instead func(context.Context) error // where only others are asked for
-	}{
+	}
+	parts := []part{
 		{"import", b.measureImport, b.importLists},
 		{"expn", b.measureExpn, nil},
 		{"fanout", b.measureFanout, nil},
 		{"accept", b.measureAccept, nil},
+	}
+	if b.peers {
+		parts = append(parts, part{"peers", b.measurePeers, nil})
 	}
 	var rows []row
 	for _, p := range parts {

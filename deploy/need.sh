@@ -1,7 +1,7 @@
 #!/bin/sh
 # Finds or installs what building, testing and measuring Muster needs beside Go:
 #
-#	deploy/need.sh [cc] [postgresql] [chromium] [postfix] [swaks]
+#	deploy/need.sh [cc] [postgresql] [chromium] [postfix] [swaks] [mlmmj] [mailman]
 #
 # It is silent where all is there. On Debian and Ubuntu it installs with apt-get, as root or with
 # sudo; elsewhere it says what to install and ends with 1. It never makes, starts or changes a
@@ -102,6 +102,20 @@ install_postfix() {
 	say "another mail server is installed here; Postfix was unpacked into $peers/postfix"
 }
 
+# Debian starts a daemon as it installs it, unless this file says no.
+install_idle() {
+	policy=/usr/sbin/policy-rc.d
+	if [ ! -e $policy ]; then
+		printf '#!/bin/sh\nexit 101\n' | as_root tee $policy >/dev/null
+		as_root chmod 755 $policy
+		made=yes
+	fi
+	status=0
+	install "$@" || status=$?
+	if [ -n "${made-}" ]; then as_root rm -f $policy; fi
+	return $status
+}
+
 need() {
 	case $1 in
 	cc) has_any cc gcc clang || missing="$missing cc" ;;
@@ -109,6 +123,8 @@ need() {
 	chromium) has_chromium || missing="$missing chromium" ;;
 	postfix) has_postfix || missing="$missing postfix" ;;
 	swaks) has swaks || missing="$missing swaks" ;;
+	mlmmj) has mlmmj-receive || missing="$missing mlmmj" ;;
+	mailman) has mailman || [ -x /usr/lib/mailman3/bin/mailman ] || missing="$missing mailman" ;;
 	*)
 		say "do not know what $1 is"
 		exit 2
@@ -123,6 +139,7 @@ install_missing() {
 		cc) install gcc libc6-dev ;;
 		postgresql) install_postgresql ;;
 		postfix) install_postfix ;;
+		mailman) install_idle mailman3 ;;
 		*) install "$thing" ;;
 		esac
 	done
