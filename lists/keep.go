@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -84,12 +85,7 @@ func partition(parts []*part) (kept, told []*part) {
 // insert writes rows, by themselves or, where more belongs to them, in a transaction with it.
 func (a *acceptance) insert(ctx context.Context, rows []postRow, plain bool, more func(pgx.Tx, []storedPost) error) (stored []storedPost, err error) {
 	if plain {
-		for range maxTries {
-			if stored, err = insertPosts(ctx, a.s.pool, rows); !lostRace(err) {
-				break
-			}
-		}
-		return stored, err
+		return a.s.posts.insert(ctx, rows)
 	}
 	err = a.s.inTx(ctx, func(tx pgx.Tx) error {
 		if stored, err = insertPosts(ctx, tx, rows); err != nil {
@@ -174,12 +170,12 @@ func (a *acceptance) row(p *part) (postRow, error) {
 	p.id = id
 	row := postRow{
 		ID: id, Ref: newRef(), Kind: p.kind(), State: PostAccepted, Action: string(verdict.Accept), Reason: p.decision.Code(),
-		Trace: p.decision.Trace, Sender: a.env.From.String(), Author: a.author().String(), Authenticated: a.asAuthor(),
+		Sender: a.env.From.String(), Author: a.author().String(), Authenticated: a.asAuthor(),
 		MessageID: a.letter.messageID, Subject: a.letter.verdict.Subject, Size: a.letter.Size, Received: a.received(p),
 		EightBit: a.letter.EightBit, UTF8: a.env.UTF8 && a.letter.Message.UTF8, HeaderLen: a.letter.HeaderLen, Raw: a.letter.raw,
 	}
-	if row.Trace == nil {
-		row.Trace = []verdict.Step{}
+	if row.Trace, err = traceText(p.decision.Trace); err != nil {
+		return postRow{}, err
 	}
 	if p.target.Kind == TargetAdmins {
 		row.Domain = p.target.Domain
@@ -193,6 +189,15 @@ func (a *acceptance) row(p *part) (postRow, error) {
 		row.State, row.Action = PostHeld, string(verdict.Hold)
 	}
 	return row, nil
+}
+
+// traceText is a trace as it is stored; [] where no rule was asked.
+func traceText(trace []verdict.Step) (string, error) {
+	if trace == nil {
+		return "[]", nil
+	}
+	text, err := json.Marshal(trace)
+	return string(text), err
 }
 
 func (p *part) kind() string {

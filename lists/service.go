@@ -32,6 +32,7 @@ type Service struct {
 	pool    *pgxpool.Pool
 	cfg     Config
 	log     *slog.Logger
+	posts   groupCommit
 	limits  limits
 	seals   atomic.Pointer[readSealer]
 	expn    atomic.Pointer[expnUse] // for whom EXPN is of use; nil: not known yet
@@ -62,7 +63,7 @@ func New(pool *pgxpool.Pool, cfg Config) *Service {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	return &Service{
-		pool: pool, cfg: cfg, log: cfg.Log, limits: defaultLimits(),
+		pool: pool, cfg: cfg, log: cfg.Log, posts: groupCommit{pool: pool}, limits: defaultLimits(),
 		hashing: make(chan struct{}, maxHashing), imports: make(chan struct{}, maxImports),
 	}
 }

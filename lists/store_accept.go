@@ -2,7 +2,6 @@ package lists
 
 import (
 	"context"
-	"errors"
 	"io"
 
 	"github.com/google/uuid"
@@ -47,7 +46,7 @@ type postRow struct {
 	State         string
 	Action        string
 	Reason        string
-	Trace         any
+	Trace         string // JSON
 	Sender        string
 	Author        string
 	Authenticated bool
@@ -69,57 +68,81 @@ type storedPost struct {
 	BodyHash []byte
 }
 
-// All of a post in one statement: who is first with a Message-ID writes everything, who is second
-// learns the body of the first, having waited for it to commit.
+// All of some posts in one statement: who is first with a Message-ID writes everything, who is
+// second learns the body of the first, having waited for it to commit. No two may have the same
+// Message-ID in a list. Rows of seen are locked in one order, so that two statements do not wait for
+// each other.
 const postInsert = `
-WITH known AS (
+WITH p AS MATERIALIZED (
+	SELECT * FROM unnest(@id::uuid[], @ref::text[], @list::bigint[], @domain::bigint[], @kind::text[], @state::text[],
+		@sender::text[], @author::text[], @authenticated::bool[], @message_id::text[], @subject::text[], @size::bigint[],
+		@received::text[], @eightbit::bool[], @smtputf8::bool[], @header_len::bigint[], @id_hash::bytea[], @body_hash::bytea[],
+		@raw::bytea[], @action::text[], @reason::text[], @trace::text[])
+	WITH ORDINALITY AS p(id, ref, list, domain, kind, state, sender, author, authenticated, message_id, subject, size,
+		received, eightbit, smtputf8, header_len, id_hash, body_hash, raw, action, reason, trace, n)),
+known AS (
 	INSERT INTO seen AS k (list, id_hash, body_hash, post, until)
-	SELECT @list::bigint, @id_hash, @body_hash, @id::uuid, now() + interval '30 days' WHERE @id_hash::bytea IS NOT NULL
+	SELECT list, id_hash, body_hash, id, now() + interval '30 days' FROM p WHERE id_hash IS NOT NULL ORDER BY list, id_hash
 	ON CONFLICT (list, id_hash) DO UPDATE SET until = k.until
-	RETURNING post, body_hash),
+	RETURNING list, id_hash, post, body_hash),
 made AS (
 	INSERT INTO post (id, ref, list, domain, kind, state, accepted, sender, author, authenticated, message_id, subject,
 		size, received, eightbit, smtputf8, header_len)
-	SELECT @id, @ref, nullif(@list, 0::bigint), nullif(@domain, 0::bigint), @kind, @state,
-		CASE WHEN @state = 'accepted' THEN now() END, @sender, @author, @authenticated, @message_id, @subject,
-		@size, @received, @eightbit, @smtputf8, @header_len
-	WHERE NOT EXISTS (SELECT FROM known WHERE post IS DISTINCT FROM @id)
+	SELECT p.id, p.ref, nullif(p.list, 0), nullif(p.domain, 0), p.kind, p.state,
+		CASE WHEN p.state = 'accepted' THEN now() END, p.sender, p.author, p.authenticated, p.message_id, p.subject,
+		p.size, p.received, p.eightbit, p.smtputf8, p.header_len
+	FROM p LEFT JOIN known k ON k.list = p.list AND k.id_hash = p.id_hash
+	WHERE k.post IS NOT DISTINCT FROM p.id OR p.id_hash IS NULL
 	RETURNING id),
-raw AS (
-	INSERT INTO post_raw (post, n, bytes) SELECT id, 0, @raw::bytea FROM made WHERE @raw IS NOT NULL),
+kept AS (
+	INSERT INTO post_raw (post, n, bytes) SELECT p.id, 0, p.raw FROM p JOIN made ON made.id = p.id WHERE p.raw IS NOT NULL),
 decided AS (
-	INSERT INTO decision (post, n, actor, action, reason, trace) SELECT id, 0, 'rules', @action, @reason, @trace FROM made)
-SELECT EXISTS (SELECT FROM made), (SELECT body_hash FROM known)`
+	INSERT INTO decision (post, n, actor, action, reason, trace)
+	SELECT p.id, 0, 'rules', p.action, p.reason, p.trace::jsonb FROM p JOIN made ON made.id = p.id)
+SELECT made.id IS NOT NULL AS made, k.body_hash
+FROM p LEFT JOIN made ON made.id = p.id LEFT JOIN known k ON k.list = p.list AND k.id_hash = p.id_hash
+ORDER BY p.n`
 
-func (r *postRow) args() pgx.NamedArgs {
+// column is one value of each row, as a parameter.
+func column[T any](rows []postRow, of func(*postRow) T) []T {
+	all := make([]T, len(rows))
+	for i := range rows {
+		all[i] = of(&rows[i])
+	}
+	return all
+}
+
+func postColumnsOf(rows []postRow) pgx.NamedArgs {
+	text := func(of func(*postRow) string) []string { return column(rows, of) }
+	number := func(of func(*postRow) int64) []int64 { return column(rows, of) }
+	octets := func(of func(*postRow) []byte) [][]byte { return column(rows, of) }
+	yes := func(of func(*postRow) bool) []bool { return column(rows, of) }
 	return pgx.NamedArgs{
-		"id": r.ID, "ref": r.Ref, "list": r.List, "domain": r.Domain, "kind": r.Kind, "state": r.State, "sender": r.Sender,
-		"author": r.Author, "authenticated": r.Authenticated, "message_id": r.MessageID, "subject": r.Subject, "size": r.Size,
-		"received": r.Received, "eightbit": r.EightBit, "smtputf8": r.UTF8, "header_len": r.HeaderLen, "id_hash": r.IDHash,
-		"body_hash": r.BodyHash, "raw": r.Raw, "action": r.Action, "reason": r.Reason, "trace": r.Trace,
+		"id":     column(rows, func(r *postRow) uuid.UUID { return r.ID }),
+		"ref":    text(func(r *postRow) string { return r.Ref }),
+		"list":   number(func(r *postRow) int64 { return r.List }),
+		"domain": number(func(r *postRow) int64 { return r.Domain }),
+		"kind":   text(func(r *postRow) string { return r.Kind }), "state": text(func(r *postRow) string { return r.State }),
+		"sender": text(func(r *postRow) string { return r.Sender }), "author": text(func(r *postRow) string { return r.Author }),
+		"authenticated": yes(func(r *postRow) bool { return r.Authenticated }),
+		"message_id":    text(func(r *postRow) string { return r.MessageID }),
+		"subject":       text(func(r *postRow) string { return r.Subject }),
+		"size":          number(func(r *postRow) int64 { return r.Size }),
+		"received":      text(func(r *postRow) string { return r.Received }),
+		"eightbit":      yes(func(r *postRow) bool { return r.EightBit }), "smtputf8": yes(func(r *postRow) bool { return r.UTF8 }),
+		"header_len": number(func(r *postRow) int64 { return r.HeaderLen }),
+		"id_hash":    octets(func(r *postRow) []byte { return r.IDHash }), "body_hash": octets(func(r *postRow) []byte { return r.BodyHash }),
+		"raw": octets(func(r *postRow) []byte { return r.Raw }), "action": text(func(r *postRow) string { return r.Action }),
+		"reason": text(func(r *postRow) string { return r.Reason }), "trace": text(func(r *postRow) string { return r.Trace }),
 	}
 }
 
-// batcher is a pool, on which a batch is a transaction of its own, or a transaction.
-type batcher interface {
-	SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults
-}
-
-// insertPosts writes rows in one round trip and answers for each.
-func insertPosts(ctx context.Context, q batcher, rows []postRow) ([]storedPost, error) {
-	var b pgx.Batch
-	for i := range rows {
-		b.Queue(postInsert, rows[i].args())
+// insertPosts writes rows in one statement and answers for each, in their order.
+func insertPosts(ctx context.Context, q querier, rows []postRow) ([]storedPost, error) {
+	if len(rows) == 0 {
+		return nil, nil
 	}
-	results := q.SendBatch(ctx, &b)
-	stored := make([]storedPost, len(rows))
-	var err error
-	for i := range rows {
-		if err = results.QueryRow().Scan(&stored[i].Made, &stored[i].BodyHash); err != nil {
-			break
-		}
-	}
-	return stored, errors.Join(err, results.Close())
+	return collect[storedPost](ctx, q, postInsert, postColumnsOf(rows))
 }
 
 // copyPieces writes a raw message in pieces and returns how many octets it had.

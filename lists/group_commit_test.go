@@ -1,0 +1,193 @@
+package lists
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"muster/migrations/testdb"
+)
+
+// posting is a groupCommit and a list to post to.
+type posting struct {
+	groupCommit
+	list int64
+}
+
+func newPosting(t *testing.T) *posting {
+	t.Helper()
+	p := &posting{groupCommit: groupCommit{pool: testdb.New(t)}}
+	err := p.pool.QueryRow(t.Context(), `WITH d AS (INSERT INTO domain (name) VALUES ('lists.example') RETURNING id)
+		INSERT INTO list (domain, local, name) SELECT id, 'dev', 'Dev' FROM d RETURNING id`).Scan(&p.list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// rows is a message as one row.
+func (p *posting) rows(messageID, body string) []postRow {
+	return []postRow{{
+		ID: uuid.Must(uuid.NewV7()), Ref: newRef(), List: p.list, Kind: PostKindPost, State: PostAccepted, Action: "accept", Trace: "[]",
+		MessageID: messageID, IDHash: postIDHash(PostKindPost, messageID), BodyHash: []byte(body), Raw: []byte(body), Size: int64(len(body)),
+	}}
+}
+
+func (p *posting) pending(messageID, body string) *pending {
+	return &pending{rows: p.rows(messageID, body), done: make(chan struct{}), turn: make(chan struct{})}
+}
+
+// kept says whether a post is there with all that belongs to it.
+func (p *posting) kept(t *testing.T, id uuid.UUID) bool {
+	t.Helper()
+	var posts, raws, decisions int
+	err := p.pool.QueryRow(t.Context(), `SELECT (SELECT count(*) FROM post WHERE id = $1),
+		(SELECT count(*) FROM post_raw WHERE post = $1), (SELECT count(*) FROM decision WHERE post = $1)`, id).Scan(&posts, &raws, &decisions)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if posts != raws || posts != decisions {
+		t.Errorf("%d posts, %d raws, %d decisions", posts, raws, decisions)
+	}
+	return posts == 1
+}
+
+func TestGroupCommitTellsTheFirstFromTheSecond(t *testing.T) {
+	t.Parallel()
+	p := newPosting(t)
+	var all sync.WaitGroup
+	var mu sync.Mutex
+	made := map[string]int{}
+	for i := range 60 {
+		id, body := fmt.Sprintf("<%d@a.example>", i%10), fmt.Sprintf("body %d", i%20)
+		all.Go(func() {
+			rows := p.rows(id, body)
+			stored, err := p.insert(t.Context(), rows)
+			if err != nil || len(stored) != 1 {
+				t.Errorf("%v, %v", stored, err)
+				return
+			}
+			if stored[0].Made && !bytes.Equal(stored[0].BodyHash, []byte(body)) {
+				t.Errorf("made with the body %q instead of %q", stored[0].BodyHash, body)
+			}
+			if stored[0].Made {
+				mu.Lock()
+				made[id]++
+				mu.Unlock()
+			}
+			if p.kept(t, rows[0].ID) != stored[0].Made {
+				t.Error("what is stored is not what was answered")
+			}
+		})
+	}
+	all.Wait()
+	for id, n := range made {
+		if n != 1 {
+			t.Errorf("%d posts of %s", n, id)
+		}
+	}
+	if len(made) != 10 || p.writers != 0 || len(p.waiting) != 0 {
+		t.Errorf("%d of 10 made; %d writers, %d waiting", len(made), p.writers, len(p.waiting))
+	}
+}
+
+func TestGroupCommitSparesTheNeighbours(t *testing.T) {
+	t.Parallel()
+	p := newPosting(t)
+	faulty := p.pending("<faulty@a.example>", "x")
+	faulty.rows[0].List++ // there is none
+	good := []*pending{p.pending("<1@a.example>", "one"), p.pending("<2@a.example>", "two")}
+	p.write(t.Context(), []*pending{good[0], faulty, good[1]})
+	if faulty.err == nil {
+		t.Error("stored in a list that is not there")
+	}
+	for _, g := range good {
+		if g.err != nil || len(g.stored) != 1 || !g.stored[0].Made || !p.kept(t, g.rows[0].ID) {
+			t.Errorf("%+v, %v", g.stored, g.err)
+		}
+	}
+}
+
+func TestGroupCommitTakesAllThatWait(t *testing.T) {
+	t.Parallel()
+	p := newPosting(t)
+	p.writers = 1 // somebody is at it
+	var all sync.WaitGroup
+	const messages = 5
+	for i := range messages {
+		all.Go(func() {
+			stored, err := p.insert(t.Context(), p.rows(fmt.Sprintf("<%d@a.example>", i), "x"))
+			if err != nil || !stored[0].Made {
+				t.Errorf("%v, %v", stored, err)
+			}
+		})
+	}
+	p.awaitWaiting(messages)
+	p.pass()
+	all.Wait()
+	var commits int
+	if err := p.pool.QueryRow(t.Context(), `SELECT count(DISTINCT xmin::text) FROM post`).Scan(&commits); err != nil || commits != 1 {
+		t.Errorf("%d commits, %v", commits, err)
+	}
+}
+
+// awaitWaiting returns when so many messages wait.
+func (g *groupCommit) awaitWaiting(n int) {
+	for {
+		g.mu.Lock()
+		there := len(g.waiting)
+		g.mu.Unlock()
+		if there == n {
+			return
+		}
+		runtime.Gosched()
+	}
+}
+
+func TestGroupCommitLetsGo(t *testing.T) {
+	t.Parallel()
+	p := newPosting(t)
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	p.writers = 1
+	if _, err := p.insert(gone, p.rows("<1@a.example>", "x")); !errors.Is(err, context.Canceled) || len(p.waiting) != 0 {
+		t.Errorf("%v; %d wait", err, len(p.waiting))
+	}
+	p.writers = 0
+	// Who has the turn may carry others, so it writes even though its client is gone.
+	if stored, err := p.insert(gone, p.rows("<2@a.example>", "x")); err != nil || !stored[0].Made {
+		t.Errorf("%v, %v", stored, err)
+	}
+}
+
+func TestBatchIsBounded(t *testing.T) {
+	t.Parallel()
+	p := &posting{list: 1}
+	b := newPostBatch()
+	if !b.add(p.pending("<1@a.example>", string(make([]byte, 2*maxBatchOctets)))) {
+		t.Error("a large post goes nowhere")
+	}
+	if b.add(p.pending("<2@a.example>", "x")) {
+		t.Error("more octets than the bound")
+	}
+	b = newPostBatch()
+	for i := range maxBatchPosts {
+		if !b.add(p.pending(fmt.Sprintf("<%d@a.example>", i), "x")) {
+			t.Fatalf("only %d posts", i)
+		}
+	}
+	if b.add(p.pending("<more@a.example>", "x")) {
+		t.Error("more posts than the bound")
+	}
+	b = newPostBatch()
+	b.add(p.pending("<1@a.example>", "x"))
+	if b.add(p.pending("<1@a.example>", "y")) {
+		t.Error("one Message-ID twice")
+	}
+}
