@@ -11,10 +11,10 @@ import (
 
 const (
 	// maxWriters is how many batches are written at a time, and crowd how many messages wait for
-	// each before there is one more: few large batches cost the database half of what many small
+	// each before there is one more: few large batches cost the database much less than many small
 	// ones do, but nobody is to wait long behind one that meets a lock.
 	maxWriters = 4
-	crowd      = 24
+	crowd      = 10
 	// maxBatchPosts and maxBatchOctets bound a batch. A post larger than that is a batch of its own.
 	maxBatchPosts  = 64
 	maxBatchOctets = 1 << 20
