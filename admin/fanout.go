@@ -45,6 +45,7 @@ type Backlog struct {
 	Unplanned    int64 // posts accepted and not yet planned
 	Waiting      int64 // copies not tried yet
 	Deferred     int64 // copies to be tried again
+	More         bool  // the counts are the least there is: not all of the queue was looked through
 	Oldest       time.Time
 	Nodes        []Node
 	Destinations []Destination

@@ -25,9 +25,9 @@ func TestQueueReadsOnlyWhatWaits(t *testing.T) {
 	w.exec(`ANALYZE delivery`)
 	for _, one := range []struct {
 		name, sql string
-		arg       any
-	}{{"destinations", sqlDestinations, 100}, {"progress", sqlProgress, post}} {
-		rows, err := w.pool.Query(context.Background(), "EXPLAIN "+one.sql, one.arg)
+		args      []any
+	}{{"destinations", sqlDestinations, []any{100, MaxCounted}}, {"status", sqlStatus, []any{MaxCounted}}, {"progress", sqlProgress, []any{post}}} {
+		rows, err := w.pool.Query(context.Background(), "EXPLAIN "+one.sql, one.args...)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -38,6 +38,24 @@ func TestQueueReadsOnlyWhatWaits(t *testing.T) {
 		plan := strings.Join(lines, "\n")
 		if strings.Contains(plan, "Seq Scan on delivery") || !strings.Contains(plan, "delivery_deferred") {
 			t.Errorf("%s:\n%s", one.name, plan)
+		}
+	}
+}
+
+// A long queue is not counted to its end.
+func TestStatusSaysThatThereIsMore(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.post(w.list("dev", 1), testMessage)
+	w.plan(true)
+	e := New(w.pool, Config{})
+	for _, rows := range []int{MaxCounted, MaxCounted + 50} {
+		w.exec(`INSERT INTO delivery (fanout, member, dest, state, attempts, due)
+			SELECT f.id, g, d.id, 'deferred', 1, now() FROM fanout f, destination d, generate_series(1, $1::int) g WHERE d.name = 'relay'
+			ON CONFLICT DO NOTHING`, rows)
+		got, err := e.Status(t.Context())
+		if err != nil || got.Deferred != int64(min(rows, MaxCounted+1)) || got.More != (rows > MaxCounted) {
+			t.Errorf("%d rows: %+v, %v", rows, got, err)
 		}
 	}
 }

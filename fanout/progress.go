@@ -137,6 +137,7 @@ type Status struct {
 	Waiting      int64     // copies not tried yet
 	Deferred     int64     // copies to be tried again
 	Aside        int64     // fan-outs and shards that were set aside, for somebody to look
+	More         bool      // the counts are the least there is: the queue has more than MaxCounted entries
 	Oldest       time.Time // acceptance of the oldest that is not finished; zero if none is
 	Nodes        []Node
 	Destinations []Destination

@@ -91,25 +91,38 @@ func selectPlaces(ctx context.Context, q querier, post uuid.UUID, key string) ([
 	return places, nil
 }
 
+// MaxCounted bounds the rows of each kind that are read to say how long the queue is. A shard is one
+// row, of up to a few hundred copies.
+const MaxCounted = 10_000
+
+// Each count reads one row more than MaxCounted at most, which says that there are more.
+const sqlStatus = `
+		WITH posts AS (SELECT FROM post WHERE state = 'accepted' AND planned IS NULL LIMIT $1 + 1),
+		notices AS (SELECT FROM notice WHERE planned IS NULL LIMIT $1 + 1),
+		shards AS (SELECT size - done AS n FROM shard WHERE state IN ('ready', 'claimed') AND NOT retry LIMIT $1 + 1),
+		deferred AS (SELECT FROM delivery WHERE state = 'deferred' LIMIT $1 + 1),
+		aside AS (
+			SELECT FROM fanout WHERE error <> ''
+			UNION ALL
+			SELECT FROM shard s JOIN fanout f ON f.id = s.fanout WHERE s.state = 'aside' AND f.error = ''
+			LIMIT $1 + 1)
+		SELECT p.n + q.n AS unplanned, COALESCE(s.copies, 0) AS waiting, d.n AS deferred, a.n AS aside,
+			GREATEST(p.n, q.n, s.n, d.n, a.n) > $1 AS more,
+			COALESCE(LEAST((SELECT min(accepted) FROM fanout WHERE finished IS NULL),
+				(SELECT min(accepted) FROM post WHERE state = 'accepted' AND planned IS NULL),
+				(SELECT min(made) FROM notice WHERE planned IS NULL)), 'epoch'::timestamptz) AS oldest
+		FROM (SELECT count(*) AS n FROM posts) p, (SELECT count(*) AS n FROM notices) q,
+			(SELECT count(*) AS n, sum(n) AS copies FROM shards) s,
+			(SELECT count(*) AS n FROM deferred) d, (SELECT count(*) AS n FROM aside) a`
+
 func selectStatus(ctx context.Context, q querier) (Status, error) {
 	var s Status
-	var oldest *time.Time
-	err := q.QueryRow(ctx, `
-		SELECT (SELECT count(*) FROM post WHERE state = 'accepted' AND planned IS NULL)
-				+ (SELECT count(*) FROM notice WHERE planned IS NULL),
-			(SELECT COALESCE(sum(size - done), 0) FROM shard WHERE state IN ('ready', 'claimed') AND NOT retry),
-			(SELECT count(*) FROM delivery WHERE state = 'deferred'),
-			(SELECT count(*) FROM fanout WHERE error <> '')
-				+ (SELECT count(*) FROM shard s JOIN fanout f ON f.id = s.fanout WHERE s.state = 'aside' AND f.error = ''),
-			LEAST((SELECT min(accepted) FROM fanout WHERE finished IS NULL),
-				(SELECT min(accepted) FROM post WHERE state = 'accepted' AND planned IS NULL),
-				(SELECT min(made) FROM notice WHERE planned IS NULL))`).
-		Scan(&s.Unplanned, &s.Waiting, &s.Deferred, &s.Aside, &oldest)
+	err := q.QueryRow(ctx, sqlStatus, MaxCounted).Scan(&s.Unplanned, &s.Waiting, &s.Deferred, &s.Aside, &s.More, &s.Oldest)
 	if err != nil {
 		return Status{}, fmt.Errorf("status of the queue: %w", err)
 	}
-	if oldest != nil {
-		s.Oldest = *oldest
+	if s.Oldest.Unix() == 0 {
+		s.Oldest = time.Time{}
 	}
 	return s, nil
 }
@@ -125,12 +138,15 @@ func selectNodes(ctx context.Context, q querier) ([]Node, error) {
 	return nodes, nil
 }
 
+// It counts the same rows as sqlStatus at most.
 const sqlDestinations = `
 		WITH s AS (
-			SELECT dest, sum(size - done) AS waiting FROM shard
-			WHERE state IN ('ready', 'claimed') AND NOT retry GROUP BY dest),
+			SELECT dest, sum(n) AS waiting FROM (
+				SELECT dest, size - done AS n FROM shard WHERE state IN ('ready', 'claimed') AND NOT retry LIMIT $2 + 1) x
+			GROUP BY dest),
 		d AS (
-			SELECT dest, count(*) AS deferred FROM delivery WHERE state = 'deferred' GROUP BY dest)
+			SELECT dest, count(*) AS deferred FROM (SELECT dest FROM delivery WHERE state = 'deferred' LIMIT $2 + 1) x
+			GROUP BY dest)
 		SELECT x.name, COALESCE(s.waiting, 0)::bigint AS waiting, COALESCE(d.deferred, 0) AS deferred,
 			COALESCE(CASE WHEN x.blocked > now() THEN x.blocked END, 'epoch'::timestamptz) AS blocked,
 			CASE WHEN x.blocked > now() THEN x.reply ELSE '' END AS reply
@@ -139,7 +155,7 @@ const sqlDestinations = `
 		ORDER BY waiting DESC, deferred DESC, x.id LIMIT $1`
 
 func selectDestinations(ctx context.Context, q querier, limit int) ([]Destination, error) {
-	found, err := collect[Destination](ctx, q, sqlDestinations, limit)
+	found, err := collect[Destination](ctx, q, sqlDestinations, limit, MaxCounted)
 	if err != nil {
 		return nil, fmt.Errorf("destinations: %w", err)
 	}

@@ -17,6 +17,7 @@ type queueView struct {
 	Waiting      int64             `json:"waiting"`
 	Deferred     int64             `json:"deferred"`
 	Aside        int64             `json:"aside"`
+	More         bool              `json:"more"` // the counts are the least there is
 	Oldest       *time.Time        `json:"oldest"`
 	Nodes        []nodeView        `json:"nodes"`
 	Destinations []destinationView `json:"destinations"`
@@ -62,7 +63,7 @@ func queueStatus(ctx context.Context, _ *cobra.Command, s *services, _ []string)
 
 func viewQueue(s fanout.Status) queueView {
 	v := queueView{
-		Unplanned: s.Unplanned, Waiting: s.Waiting, Deferred: s.Deferred, Aside: s.Aside, Oldest: moment(s.Oldest),
+		Unplanned: s.Unplanned, Waiting: s.Waiting, Deferred: s.Deferred, Aside: s.Aside, More: s.More, Oldest: moment(s.Oldest),
 		Nodes: []nodeView{}, Destinations: []destinationView{},
 	}
 	for _, n := range s.Nodes {
@@ -86,6 +87,9 @@ func (s *services) printQueue(v queueView) error {
 	s.say("%s, %s not tried yet, %s to be tried again",
 		plural(int(v.Unplanned), "message not begun", "messages not begun"),
 		plural(int(v.Waiting), "copy", "copies"), plural(int(v.Deferred), "copy", "copies"))
+	if v.More {
+		s.say("that is what the first %d entries of the queue hold, and there is more", fanout.MaxCounted)
+	}
 	if v.Oldest != nil && v.Unplanned+v.Waiting+v.Deferred > 0 {
 		s.say("the oldest was accepted %s", v.Oldest.Local().Format(time.DateTime))
 	}
