@@ -336,4 +336,18 @@ func TestPlanOwnersOfWhomThereAreNone(t *testing.T) {
 	if n := w.count(`SELECT count(*) FROM fanout WHERE post = $1 AND error <> '' AND finished IS NULL`, post); n != 1 {
 		t.Errorf("%d fan-outs are set aside", n)
 	}
+	planned := 0
+	s := &sweeper{pool: w.pool, log: slog.New(slog.DiscardHandler), plan: func() { planned++ }}
+	if _, err := s.replan(t.Context()); err != nil || planned != 0 {
+		t.Errorf("planned again for nobody: %v", err)
+	}
+	w.exec(`WITH p AS (INSERT INTO person (admin) VALUES (true) RETURNING id)
+		INSERT INTO person_address (person, key, address) SELECT id, 'eve@a.example', 'eve@a.example' FROM p`)
+	if _, err := s.replan(t.Context()); err != nil || planned != 1 {
+		t.Errorf("told %d times, %v", planned, err)
+	}
+	w.plan(true)
+	if n := w.count(`SELECT count(*) FROM fanout WHERE post = $1 AND error = '' AND copies = 1`, post); n != 1 {
+		t.Errorf("%d fan-outs go to the administrator", n)
+	}
 }

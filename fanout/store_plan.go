@@ -52,6 +52,24 @@ func setAsidePost(ctx context.Context, q querier, p *unplannedPost, reason strin
 	return nil
 }
 
+// replanForwards puts posts to owners or to the site back in the queue that were set aside, for the
+// reason given, and that somebody would get now. It returns how many.
+func replanForwards(ctx context.Context, q querier, reason string) (int64, error) {
+	tag, err := q.Exec(ctx, `
+		WITH aside AS MATERIALIZED (
+			SELECT f.id, f.post FROM fanout f JOIN post p ON p.id = f.post
+			WHERE f.error <> '' AND f.error = $1 AND p.kind IN ('owners', 'admins')
+				AND (EXISTS (SELECT FROM role r WHERE r.list = f.list)
+					OR EXISTS (SELECT FROM person h JOIN person_address a ON a.person = h.id WHERE h.admin))
+			ORDER BY f.id LIMIT 500 FOR UPDATE OF f SKIP LOCKED),
+		gone AS (DELETE FROM fanout USING aside WHERE fanout.id = aside.id)
+		UPDATE post SET planned = NULL FROM aside WHERE post.id = aside.post`, reason)
+	if err != nil {
+		return 0, fmt.Errorf("posts to owners of whom there were none: %w", err)
+	}
+	return tag.RowsAffected(), nil
+}
+
 func markPlanned(ctx context.Context, tx pgx.Tx, post string) error {
 	if _, err := tx.Exec(ctx, `UPDATE post SET planned = now() WHERE id = $1::uuid`, post); err != nil {
 		return fmt.Errorf("post %s planned: %w", post, err)

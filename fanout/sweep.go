@@ -16,6 +16,7 @@ type sweeper struct {
 	pool *pgxpool.Pool
 	log  *slog.Logger
 	made func() // told when shards became ready
+	plan func() // told when posts are to be planned
 }
 
 // run sweeps every so often, and when it is woken because a node was found dead.
@@ -42,6 +43,7 @@ func (s *sweeper) sweep(ctx context.Context) {
 		{"bouncing copies that waited too long", s.expire},
 		{"queueing deferred copies", s.queueDue},
 		{"closing fan-outs", s.finish},
+		{"planning mail to owners again", s.replan},
 	} {
 		ready, err := part.do(ctx)
 		if err != nil && ctx.Err() == nil {
@@ -59,6 +61,16 @@ func (s *sweeper) free(ctx context.Context) (bool, error) {
 		s.log.Warn("shards of dead nodes are free again", "shards", n)
 	}
 	return n > 0, err
+}
+
+// replan lets mail go on that waited for a list to have an owner, or the site an administrator.
+func (s *sweeper) replan(ctx context.Context) (bool, error) {
+	n, err := replanForwards(ctx, s.pool, errNobody.Error())
+	if n > 0 {
+		s.log.Info("mail to owners or administrators goes on: there are some now", "posts", n)
+		s.plan()
+	}
+	return false, err
 }
 
 func (s *sweeper) expire(ctx context.Context) (bool, error) {

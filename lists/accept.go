@@ -299,7 +299,9 @@ func (a *acceptance) divert(p *part) {
 		p.told = true
 	case p.target.Kind == TargetPost && !isForAll(why):
 		p.held = true
-	default: // also a command by a program, and mail to a postmaster where there is none yet
+	case why.Code == codeNobody: // kept: it goes out when there is somebody
+		p.outcome.Refusal, p.decision = nil, forwarded()
+	default: // also a command by a program
 		a.s.log.Warn("refused beside others that took the message", "address", p.target.Address.String(),
 			"from", a.env.From.String(), "message_id", a.letter.messageID, "reason", why.Code)
 	}

@@ -34,8 +34,12 @@ func (a *acceptance) judgeForward(ctx context.Context, p *part) error {
 		p.outcome.Refusal = tooMuchMail()
 		return nil
 	}
-	p.decision = verdict.Decision{Action: verdict.Accept, Reason: "forward", Trace: []verdict.Step{{Rule: verdict.RuleLoop, Answer: verdict.Passed}}}
+	p.decision = forwarded()
 	return nil
+}
+
+func forwarded() verdict.Decision {
+	return verdict.Decision{Action: verdict.Accept, Reason: "forward", Trace: []verdict.Step{{Rule: verdict.RuleLoop, Answer: verdict.Passed}}}
 }
 
 // codeNobody is the code of a refusal where nobody would read the mail.
