@@ -2,11 +2,14 @@ package admin_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io"
 	"mime/multipart"
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -232,6 +235,47 @@ func TestImportExport(t *testing.T) {
 	if !strings.HasPrefix(a.body, "address,name,") || !strings.Contains(a.body, "anna@example.org,Anna Berg,") || strings.Contains(a.body, ",=1+1") {
 		t.Errorf("exported:\n%s", a.body)
 	}
+}
+
+// TestSlowUploads has browsers stop in the middle of a file: others go on, as long as they like.
+func TestSlowUploads(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	const path = "/manage/lists/garden@lists.example/members"
+	v := w.as("owner@people.example")
+	var slow sync.WaitGroup
+	defer slow.Wait()
+	for range 4 {
+		body, in := io.Pipe()
+		defer in.CloseWithError(errors.New("the browser is gone"))
+		m := multipart.NewWriter(in)
+		slow.Go(func() {
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.url+path+"/import", body)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			req.Header.Set("Content-Type", m.FormDataContentType())
+			req.Header.Set("Origin", w.url)
+			if resp, err := v.client.Do(req); err == nil {
+				resp.Body.Close()
+				t.Errorf("half a file was answered %s", resp.Status)
+			}
+		})
+		part, err := m.CreateFormFile("file", "members.txt")
+		if err != nil {
+			t.Fatal(err)
+		}
+		// More than buffers on the way hold: when it is gone, the server is reading the file.
+		line := strings.Repeat("somebody@member.example\n", 1000)
+		for range 1000 {
+			if _, err := io.WriteString(part, line); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	v.upload(path+"/import", "members.txt", "anna@example.org\n").want(http.StatusOK).wantText("1 was added")
+	v.get(path).want(http.StatusOK).wantText("anna@example.org")
 }
 
 // upload sends the form of an import.

@@ -26,8 +26,8 @@ func (s *Site) renderImport(v *visit, code int, p importPage) error {
 	return v.show(code, "import", p)
 }
 
-// importMembers reads the file as it arrives: it never lies whole in memory or on a disk. The
-// choices stand before the file in the form, so they are known when it begins.
+// importMembers takes the whole file in before the first line of it is looked at. The choices stand
+// before the file in the form, so they are known when it begins.
 func (s *Site) importMembers(v *visit) error {
 	file, options, err := readImport(v.Request())
 	if err != nil {
@@ -36,7 +36,7 @@ func (s *Site) importMembers(v *visit) error {
 	if file == nil {
 		return s.renderImport(v, http.StatusUnprocessableEntity, importPage{Errors: formErrors{"file": v.words.Text("import.nofile", nil)}})
 	}
-	report, err := s.lists.Import(v.Request().Context(), v.actor, v.list.ID, file, options)
+	report, err := s.importFile(v, file, options)
 	if err != nil {
 		if tooBig := new(http.MaxBytesError); errors.As(err, &tooBig) {
 			err = errTooBig
@@ -48,6 +48,15 @@ func (s *Site) importMembers(v *visit) error {
 		return s.renderImport(v, code, importPage{Errors: errs})
 	}
 	return s.renderImport(v, http.StatusOK, importPage{DryRun: options.DryRun, Report: &report})
+}
+
+func (s *Site) importFile(v *visit, r io.Reader, options lists.ImportOptions) (lists.ImportReport, error) {
+	file, err := s.receive(r)
+	if err != nil {
+		return lists.ImportReport{}, err
+	}
+	defer file.Close()
+	return s.lists.Import(v.Request().Context(), v.actor, v.list.ID, file, options)
 }
 
 // readImport reads the form as far as its file; nil if there is none.

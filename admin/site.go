@@ -31,6 +31,7 @@ type Config struct {
 	Ping func(ctx context.Context) error
 	// TrustedProxies may say in X-Forwarded-For whom they speak for.
 	TrustedProxies []netip.Prefix
+	SpoolDir       string           // for files while they arrive; "": the system's for temporary files
 	Now            func() time.Time // nil: time.Now
 	Log            *slog.Logger     // nil: nothing is logged
 }

@@ -46,7 +46,8 @@ const importBatch = 20_000
 // Import adds the members that a file names: CSV with a header (address, name, mode, state, hidden,
 // own_posts, language; others are passed over), or one mailbox a line. It goes through batch by
 // batch: what is in stays in if the file breaks off, and the same file may be brought again.
-// Beyond a few at a time, an import waits for another to end, or for ctx to.
+// It holds a connection of the database until r ends, so r should not be somebody's slow line. Beyond a
+// few at a time, an import waits for another to end, or for ctx to.
 func (s *Service) Import(ctx context.Context, by Actor, listID int64, r io.Reader, opts ImportOptions) (ImportReport, error) {
 	l, err := s.manage(ctx, s.pool, by, listID)
 	if err != nil {

@@ -44,8 +44,8 @@ type Service struct {
 // and a storm of sign-ins must not take the memory from the mail.
 const maxHashing = 2
 
-// maxImports is how many imports run at a time. Each holds a connection of the pool for as long as
-// its file takes to arrive, and slow ones must not take them all from the mail.
+// maxImports is how many imports run at a time. Each holds a connection of the pool while its file is
+// read, and many must not take them all from the mail.
 const maxImports = 2
 
 // New makes the services over a pool.
