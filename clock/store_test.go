@@ -47,7 +47,7 @@ func TestPrune(t *testing.T) {
 	t.Parallel()
 	pool, fanouts := testdb.New(t), &fakeFanouts{left: 250}
 	fill(t, pool)
-	for _, task := range Tasks(pool, lists.New(pool, lists.Config{}), fanouts) {
+	for _, task := range Tasks(pool, lists.New(pool, lists.Config{}), fanouts, nil) {
 		if err := task.Do(t.Context(), time.Now()); err != nil {
 			t.Errorf("%s: %v", task.Name, err)
 		}

@@ -20,8 +20,12 @@ type Fanouts interface {
 const keepFanouts = 14 * 24 * time.Hour
 
 // Tasks are what Muster does by time. Their minutes differ so that they do not all start at once.
-func Tasks(pool *pgxpool.Pool, service *lists.Service, fanouts Fanouts) []Task {
+func Tasks(pool *pgxpool.Pool, service *lists.Service, fanouts Fanouts, txt lists.TXTFunc) []Task {
 	return []Task{
+		{Name: "dkim-records", Schedule: "*/5 * * * *", Do: func(ctx context.Context, _ time.Time) error {
+			_, err := service.ActivateSeenKeys(ctx, txt)
+			return err
+		}},
 		{Name: "prune-lists", Schedule: "7 * * * *", Do: func(ctx context.Context, _ time.Time) error {
 			_, err := service.Prune(ctx)
 			return err

@@ -60,6 +60,7 @@ type message struct {
 	day           int // of the acceptance, so that a later attempt has the same seal
 	voices        []voice
 	leavers       leavers
+	signs         *signature // nil: unsigned, or signed once for all copies
 }
 
 // voice is how one list speaks to a member of it: of a nested list its own, because that is what
@@ -201,8 +202,17 @@ func (m *message) voice(list int64) *voice {
 	return &m.voices[0]
 }
 
-// appendPersonal appends what is one member's own in the header.
+// appendPersonal appends what is one member's own in the header, and where copies are signed one by
+// one the signature, with what stands between.
 func (m *message) appendPersonal(dst []byte, list, member int64) smtpclient.Text {
+	if m.signs != nil {
+		return m.signs.append(dst, func(dst []byte) []byte { return m.appendOwn(dst, list, member) })
+	}
+	return m.appendOwn(dst, list, member)
+}
+
+// appendOwn appends the fields that are one member's own.
+func (m *message) appendOwn(dst []byte, list, member int64) smtpclient.Text {
 	v := m.voice(list)
 	dst = append(dst, v.leave...)
 	if v.end == "" {

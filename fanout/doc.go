@@ -29,6 +29,7 @@
 //   - RFC 7505, null MX
 //   - RFC 2919, List-Id; RFC 2369, the other List- fields; RFC 8058, one-click unsubscription; RFC 6068, mailto
 //   - RFC 2920, PIPELINING; RFC 9422, LIMITS
+//   - RFC 6376, signatures (lists/dkim makes them)
 //   - RFC 3463, enhanced status codes
 //   - RFC 3834, Auto-Submitted; RFC 2047, RFC 2045, encoded words and quoted-printable in notices
 package fanout

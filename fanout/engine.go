@@ -27,6 +27,8 @@ type Config struct {
 	// Seals gives the keys of bounce and unsubscribe addresses as they are now.
 	Seals func(context.Context) (Sealer, error)
 	Mail  MailFunc // renders notices
+	// Keys gives the keys that sign for a domain as they are now; nil: nothing is signed.
+	Keys KeysFunc
 	// Identity is that of a data directory whose lock this process holds (takeIdentity in
 	// cmd/muster). Nodes before with the same identity are dead, which the lock proves. Empty: their
 	// beat decides.

@@ -23,6 +23,7 @@ const maxShelf = 32 << 20
 type library struct {
 	pool  *pgxpool.Pool
 	seals func(context.Context) (Sealer, error)
+	keys  KeysFunc
 	mail  MailFunc
 	site  site
 
@@ -41,7 +42,7 @@ type volume struct {
 
 func newLibrary(pool *pgxpool.Pool, cfg *Config) *library {
 	return &library{
-		pool: pool, seals: cfg.Seals, mail: cfg.Mail,
+		pool: pool, seals: cfg.Seals, keys: cfg.Keys, mail: cfg.Mail,
 		site:  site{hostname: cfg.Hostname, base: cfg.BaseURL},
 		shelf: map[int64]*volume{},
 	}
@@ -118,6 +119,10 @@ func (l *library) compose(ctx context.Context, fanout int64) (m *message, err er
 	if err != nil {
 		return nil, err
 	}
+	keys, err := l.signers(ctx, src)
+	if err != nil {
+		return nil, err
+	}
 	defer func() {
 		if r := recover(); r != nil {
 			m, err = nil, poison{fmt.Errorf("composing: %v", r)}
@@ -127,6 +132,9 @@ func (l *library) compose(ctx context.Context, fanout int64) (m *message, err er
 		m, err = composeNotice(src, l.mail, l.site)
 	} else {
 		m, err = compose(src, seals, l.site.base)
+	}
+	if err == nil {
+		err = m.sign(keys, src.signedAt())
 	}
 	if err != nil {
 		return nil, poison{err}

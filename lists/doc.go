@@ -12,6 +12,7 @@
 //   - RFC 3463, enhanced status codes, and RFC 6531, SMTPUTF8, for the reasons of a refusal
 //   - RFC 2142, names that every domain has: postmaster, abuse; RFC 5233, what follows a plus
 //   - RFC 2919 (List-Id), RFC 8058 (one-click unsubscription)
+//   - RFC 6376, keys of DKIM and their records
 //   - RFC 3834, what is not answered
 //   - RFC 4954, who AUTH is for
 //   - RFC 4180, CSV; RFC 5646, tags of languages

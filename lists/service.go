@@ -35,6 +35,7 @@ type Service struct {
 	posts   groupCommit
 	limits  limits
 	seals   atomic.Pointer[readSealer]
+	signing signingKeys
 	expn    atomic.Pointer[expnUse] // for whom EXPN is of use; nil: not known yet
 	hashing chan struct{}           // a slot for each password being hashed: 19 MiB and 20 ms each
 	imports chan struct{}           // a slot for each import under way, which holds a connection

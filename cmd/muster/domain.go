@@ -29,6 +29,7 @@ func (a *app) domainCommand() *cobra.Command {
 			Args:  arguments(1, -1),
 			RunE:  a.with(domainCreate),
 		},
+		a.dkimCommand(),
 	)
 }
 

@@ -12,6 +12,7 @@ import (
 	"muster/cmd/muster/config"
 	"muster/fanout"
 	"muster/lists"
+	"muster/lists/dkim"
 	"muster/templates"
 )
 
@@ -144,7 +145,11 @@ func (n *node) wireBack(engine *fanout.Engine) error {
 	if !n.cfg.Has(config.RoleClock) {
 		return nil
 	}
-	c, err := clock.New(n.db.Pool, clock.Tasks(n.db.Pool, n.lists, engine), clock.Config{Log: n.log})
+	dns, err := fanout.NewDNS(n.cfg.Resolver)
+	if err != nil {
+		return fmt.Errorf("resolver: %w", err)
+	}
+	c, err := clock.New(n.db.Pool, clock.Tasks(n.db.Pool, n.lists, engine, dns.TXT), clock.Config{Log: n.log})
 	if err != nil {
 		return err
 	}
@@ -162,7 +167,7 @@ func watcher(name string, run func(ctx context.Context)) worker {
 
 func (n *node) newEngine() (*fanout.Engine, error) {
 	c := fanout.Config{
-		Hostname: n.cfg.Hostname, BaseURL: n.cfg.BaseURL, Seals: n.seals, Mail: templates.Mail,
+		Hostname: n.cfg.Hostname, BaseURL: n.cfg.BaseURL, Seals: n.seals, Keys: n.keys, Mail: templates.Mail,
 		Identity: n.identity.name, Connections: n.cfg.Connections, Log: n.log,
 		Grace: n.cfg.ShutdownTimeout * 3 / 4, // the rest is for saving what came of it
 	}
@@ -180,6 +185,11 @@ func (n *node) newEngine() (*fanout.Engine, error) {
 
 // seals are the lists' own, in the fan-out's words.
 func (n *node) seals(ctx context.Context) (fanout.Sealer, error) { return n.lists.Sealer(ctx) }
+
+// keys are those that sign for a domain. The lists are made after the engine.
+func (n *node) keys(ctx context.Context, domain string) ([]*dkim.Key, error) {
+	return n.lists.SigningKeys(ctx, domain)
+}
 
 // close releases what the node holds, the database last.
 func (n *node) close(ctx context.Context) error {
