@@ -1,7 +1,7 @@
 #!/bin/sh
 # Finds or installs what building, testing and measuring Muster needs beside Go:
 #
-#	deploy/need.sh [cc] [postgresql] [chromium] [postfix] [swaks] [mlmmj] [mailman]
+#	deploy/need.sh [cc] [postgresql] [chromium] [postfix] [swaks] [python3-dkim] [mlmmj] [mailman]
 #
 # It is silent where all is there. On Debian and Ubuntu it installs with apt-get, as root or with
 # sudo; elsewhere it says what to install and ends with 1. It never makes, starts or changes a
@@ -116,6 +116,15 @@ install_idle() {
 	return $status
 }
 
+# A Python with the module dkim, and nacl, which it verifies Ed25519 with. Debian's is perhaps not
+# the first in PATH.
+has_python3_dkim() {
+	for python in python3 /usr/bin/python3; do
+		if "$python" -c 'import dkim, nacl' 2>/dev/null; then return 0; fi
+	done
+	return 1
+}
+
 need() {
 	case $1 in
 	cc) has_any cc gcc clang || missing="$missing cc" ;;
@@ -125,6 +134,7 @@ need() {
 	swaks) has swaks || missing="$missing swaks" ;;
 	mlmmj) has mlmmj-receive || missing="$missing mlmmj" ;;
 	mailman) has mailman || [ -x /usr/lib/mailman3/bin/mailman ] || missing="$missing mailman" ;;
+	python3-dkim) has_python3_dkim || missing="$missing python3-dkim" ;;
 	*)
 		say "do not know what $1 is"
 		exit 2
@@ -140,6 +150,7 @@ install_missing() {
 		postgresql) install_postgresql ;;
 		postfix) install_postfix ;;
 		mailman) install_idle mailman3 ;;
+		python3-dkim) install python3-dkim python3-nacl ;;
 		*) install "$thing" ;;
 		esac
 	done
