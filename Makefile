@@ -22,7 +22,7 @@ export PATH := $(CURDIR)/var/peers/postfix/usr/sbin:$(PATH)
 export LD_LIBRARY_PATH := $(CURDIR)/var/peers/postfix/usr/lib/postfix
 endif
 
-.PHONY: build demo test test-long lint fmt cover fuzz bench bench-peers bench-go clean
+.PHONY: build demo test test-long lint fmt cover fuzz bench bench-peers bench-go test-openssl clean
 
 build:
 	$(GO) build -o muster ./cmd/muster
@@ -42,6 +42,12 @@ test-long:
 	@$(NEED) cc postgresql chromium postfix swaks
 	MUSTER_LONG=1 $(GO) test -count 1 -timeout 40m ./cmd/muster/systemtest
 	$(MAKE) fuzz FUZZTIME=10s
+
+# The build that has OpenSSL make RSA signatures: see docs/running.md.
+test-openssl:
+	@$(NEED) cc openssl
+	$(GO) vet -tags openssl ./lists/dkim
+	$(GO) test -race -tags openssl ./lists/dkim
 
 lint:
 	@unformatted=$$($(GOFMT) -l $(GOFILES)); \

@@ -5,6 +5,7 @@ package main
 const (
 	aimBatches = 1.0
 	aimSingle  = 0.5
+	aimDKIM    = 0.9
 	aimAccept  = 0.4
 	aimExpn    = 0.2
 	aimImport  = 0.3

@@ -313,3 +313,14 @@ func TestCommandLine(t *testing.T) {
 		}
 	}
 }
+
+func TestProcessorTime(t *testing.T) {
+	t.Parallel()
+	got, err := parseProcessorTime("12 (a) name) S 1 2 3 4 5 6 7 8 9 10 150 25 0 0 20 0")
+	if err != nil || got != 1750*time.Millisecond {
+		t.Errorf("%v, %v", got, err)
+	}
+	if _, err := parseProcessorTime("12 (name) S"); err == nil {
+		t.Error("read times where there are none")
+	}
+}

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Finds or installs what building, testing and measuring Muster needs beside Go:
 #
-#	deploy/need.sh [cc] [postgresql] [chromium] [postfix] [swaks] [python3-dkim] [mlmmj] [mailman]
+#	deploy/need.sh [cc] [postgresql] [chromium] [postfix] [swaks] [python3-dkim] [openssl] [mlmmj]
+#		[mailman]
 #
 # It is silent where all is there. On Debian and Ubuntu it installs with apt-get, as root or with
 # sudo; elsewhere it says what to install and ends with 1. It never makes, starts or changes a
@@ -125,6 +126,9 @@ has_python3_dkim() {
 	return 1
 }
 
+# OpenSSL's library, to build with -tags openssl.
+has_openssl() { printf '#include <openssl/evp.h>\n' | cc -E - >/dev/null 2>&1; }
+
 need() {
 	case $1 in
 	cc) has_any cc gcc clang || missing="$missing cc" ;;
@@ -134,6 +138,7 @@ need() {
 	swaks) has swaks || missing="$missing swaks" ;;
 	mlmmj) has mlmmj-receive || missing="$missing mlmmj" ;;
 	mailman) has mailman || [ -x /usr/lib/mailman3/bin/mailman ] || missing="$missing mailman" ;;
+	openssl) has_openssl || missing="$missing openssl" ;;
 	python3-dkim) has_python3_dkim || missing="$missing python3-dkim" ;;
 	*)
 		say "do not know what $1 is"
@@ -150,6 +155,7 @@ install_missing() {
 		postgresql) install_postgresql ;;
 		postfix) install_postfix ;;
 		mailman) install_idle mailman3 ;;
+		openssl) install libssl-dev ;;
 		python3-dkim) install python3-dkim python3-nacl ;;
 		*) install "$thing" ;;
 		esac
