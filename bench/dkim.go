@@ -17,7 +17,7 @@ import (
 )
 
 // signedPart is how many members a list gets whose copies are signed, of a whole list's: each costs
-// twenty times as much.
+// about ten times as much.
 const signedPart = 10
 
 // measureDKIM posts to a list whose domain has an RSA key, with a copy and a signature for each
