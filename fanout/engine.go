@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -24,6 +25,8 @@ type Config struct {
 	BaseURL  string   // where the site is, without a slash at its end
 	Relay    *Relay   // takes all mail; nil: each domain's MX does
 	Resolver Resolver // for MX; nil: the system's name servers
+	// Own tells the addresses on whose port 25 we listen ourselves: an MX there would be a loop.
+	Own func(netip.Addr) bool
 	// Seals gives the keys of bounce and unsubscribe addresses as they are now.
 	Seals func(context.Context) (Sealer, error)
 	Mail  MailFunc // renders notices
@@ -239,7 +242,7 @@ func (e *Engine) start(soft context.Context, busy *sync.WaitGroup, t *traffic, d
 func (e *Engine) traffic(node int64, c *committer, b *beat, resolver Resolver) *traffic {
 	return &traffic{
 		pool: e.pool, node: node, log: e.log, pace: e.cfg.pace,
-		router: &router{hostname: e.cfg.Hostname, relay: e.cfg.Relay, resolver: resolver},
+		router: &router{hostname: e.cfg.Hostname, own: e.cfg.Own, relay: e.cfg.Relay, resolver: resolver},
 		options: smtpclient.Options{
 			Hello: e.cfg.Hostname, Timeouts: e.cfg.Timeouts, DialContext: e.cfg.DialContext,
 		},

@@ -32,6 +32,7 @@ type Resolver interface {
 // DNS asks recursive name servers. It is safe for concurrent use.
 type DNS struct {
 	servers []string // host:port, tried in order
+	cache   answers
 }
 
 // NewDNS makes a Resolver that asks the server at addr (a port is not needed), or those of
@@ -73,21 +74,46 @@ func (d *DNS) MX(ctx context.Context, domain string) ([]MX, error) {
 	return found, nil
 }
 
-// Addrs looks up the addresses of a host, IPv6 first.
+// Addrs looks up the addresses of a host, of both families in turns, IPv6 first: where one family
+// leads nowhere from here, the next address tried is of the other (in the spirit of RFC 8305 §4).
+// A family that cannot be looked up does not hide what the other has.
 func (d *DNS) Addrs(ctx context.Context, host string) ([]netip.Addr, error) {
-	var found []netip.Addr
-	for _, kind := range []uint16{dns.TypeAAAA, dns.TypeA} {
+	var families [2][]netip.Addr
+	var errs [2]error
+	for i, kind := range []uint16{dns.TypeAAAA, dns.TypeA} {
 		records, err := d.ask(ctx, host, kind)
-		if err != nil {
-			return nil, err
-		}
+		errs[i] = err
 		for _, r := range records {
 			if ip, ok := addrOf(r); ok {
-				found = append(found, ip)
+				families[i] = append(families[i], ip)
 			}
 		}
+		if errors.Is(err, ErrNoDomain) {
+			break
+		}
 	}
-	return found, nil
+	if found := inTurns(families[0], families[1]); len(found) > 0 {
+		return found, nil
+	}
+	for _, err := range errs {
+		if err != nil && !errors.Is(err, ErrNoDomain) { // nothing is known for sure
+			return nil, err
+		}
+	}
+	return nil, errors.Join(errs[:]...)
+}
+
+func inTurns(a, b []netip.Addr) []netip.Addr {
+	var all []netip.Addr
+	for i := range max(len(a), len(b)) {
+		if i < len(a) {
+			all = append(all, a[i])
+		}
+		if i < len(b) {
+			all = append(all, b[i])
+		}
+	}
+	return all
 }
 
 func addrOf(r dns.RR) (netip.Addr, bool) {
@@ -107,7 +133,32 @@ const (
 	dnsRounds  = 2
 )
 
+// ask answers from what is kept, or asks the servers and keeps what they say.
 func (d *DNS) ask(ctx context.Context, name string, kind uint16) ([]dns.RR, error) {
+	q := question{dns.CanonicalName(name), kind}
+	if a, ok := d.cache.get(q); ok {
+		return a.records, a.err
+	}
+	reply, err := d.askServers(ctx, name, kind)
+	if ctx.Err() != nil { // it was not the DNS that failed
+		return nil, err
+	}
+	ttl := failureTTL
+	var records []dns.RR
+	if err == nil {
+		records, err = follow(reply.Answer, name, kind)
+	}
+	if err != nil {
+		err = fmt.Errorf("%s %s: %w", dns.TypeToString[kind], name, err)
+	}
+	if reply != nil && (err == nil || errors.Is(err, ErrNoDomain)) {
+		ttl = ttlOf(reply, records)
+	}
+	d.cache.put(q, dnsAnswer{records: records, err: err}, ttl)
+	return records, err
+}
+
+func (d *DNS) askServers(ctx context.Context, name string, kind uint16) (*dns.Msg, error) {
 	var last error
 	for range dnsRounds {
 		for _, server := range d.servers {
@@ -116,7 +167,7 @@ func (d *DNS) ask(ctx context.Context, name string, kind uint16) ([]dns.RR, erro
 				return answer, nil
 			}
 			if errors.Is(err, ErrNoDomain) || ctx.Err() != nil {
-				return nil, err
+				return answer, err
 			}
 			last = err
 		}
@@ -130,7 +181,7 @@ func (d *DNS) ask(ctx context.Context, name string, kind uint16) ([]dns.RR, erro
 // udpSize is what fits one packet everywhere.
 const udpSize = 1232
 
-func exchange(ctx context.Context, server, name string, kind uint16) ([]dns.RR, error) {
+func exchange(ctx context.Context, server, name string, kind uint16) (*dns.Msg, error) {
 	q := new(dns.Msg)
 	q.SetQuestion(dns.Fqdn(name), kind)
 	q.SetEdns0(udpSize, false)
@@ -144,9 +195,9 @@ func exchange(ctx context.Context, server, name string, kind uint16) ([]dns.RR, 
 	case err != nil:
 		return nil, fmt.Errorf("asking %s for %s: %w", server, name, err)
 	case a.Rcode == dns.RcodeNameError:
-		return nil, fmt.Errorf("%s: %w", name, ErrNoDomain)
+		return a, ErrNoDomain
 	case a.Rcode != dns.RcodeSuccess:
 		return nil, fmt.Errorf("asking %s for %s: %s", server, name, dns.RcodeToString[a.Rcode])
 	}
-	return a.Answer, nil
+	return a, nil
 }

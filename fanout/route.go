@@ -26,7 +26,8 @@ type hop struct {
 // router finds the servers of a destination, best first. A *smtp.Reply as error is final: that is
 // what the mail bounces with.
 type router struct {
-	hostname string // ours: mail that would come back to it is a loop
+	hostname string                // ours: mail that would come back to it is a loop
+	own      func(netip.Addr) bool // whether we are who listens there; nil: nowhere
 	relay    *Relay
 	resolver Resolver
 }
@@ -61,7 +62,7 @@ func literalHop(domain string) ([]hop, error) {
 
 // exchangers are the MX hosts of a domain, best first (RFC 5321 §5.1), the domain itself where
 // there are none.
-func (r *router) exchangers(ctx context.Context, domain string) ([]string, error) {
+func (r *router) exchangers(ctx context.Context, domain string) ([]MX, error) {
 	mx, err := r.resolver.MX(ctx, domain)
 	switch {
 	case errors.Is(err, ErrNoDomain):
@@ -75,15 +76,19 @@ func (r *router) exchangers(ctx context.Context, domain string) ([]string, error
 	}
 	rand.Shuffle(len(mx), func(i, j int) { mx[i], mx[j] = mx[j], mx[i] })
 	slices.SortStableFunc(mx, func(a, b MX) int { return cmp.Compare(a.Preference, b.Preference) })
-	hosts := r.beforeUs(mx)
-	if len(hosts) == 0 {
-		return nil, smtp.NewReply(smtp.CodeFailed, smtp.StatusLoop, "mail for "+domain+" loops back to us")
+	better := r.beforeUs(mx)
+	if len(better) == 0 {
+		return nil, loops(domain)
 	}
-	return hosts, nil
+	return better, nil
+}
+
+func loops(domain string) *smtp.Reply {
+	return smtp.NewReply(smtp.CodeFailed, smtp.StatusLoop, "mail for "+domain+" loops back to us")
 }
 
 // beforeUs drops ourselves and whoever is not better than us: they would hand the mail to us.
-func (r *router) beforeUs(mx []MX) []string {
+func (r *router) beforeUs(mx []MX) []MX {
 	limit := -1
 	for _, m := range mx {
 		if strings.EqualFold(m.Host, r.hostname) {
@@ -91,26 +96,39 @@ func (r *router) beforeUs(mx []MX) []string {
 			break
 		}
 	}
-	var hosts []string
+	var better []MX
 	for _, m := range mx {
 		if m.Host != "" && (limit < 0 || int(m.Preference) < limit) {
-			hosts = append(hosts, m.Host)
+			better = append(better, m)
 		}
 	}
-	return hosts
+	return better
 }
 
-func (r *router) addresses(ctx context.Context, domain string, hosts []string) ([]hop, error) {
+// addresses are the servers behind exchangers, best first. One that is ourselves under another name
+// ends the list, as beforeUs does (RFC 5321 §5.1).
+func (r *router) addresses(ctx context.Context, domain string, exchangers []MX) ([]hop, error) {
 	var hops []hop
 	var last error
-	for _, host := range hosts {
-		addrs, err := r.resolver.Addrs(ctx, host)
+	better := 0 // hops of exchangers that are preferred to the one at hand
+	for i, mx := range exchangers {
+		if i > 0 && mx.Preference != exchangers[i-1].Preference {
+			better = len(hops)
+		}
+		addrs, err := r.resolver.Addrs(ctx, mx.Host)
 		if err != nil && !errors.Is(err, ErrNoDomain) {
-			last = fmt.Errorf("addresses of %s: %w", host, err)
+			last = fmt.Errorf("addresses of %s: %w", mx.Host, err)
 			continue
 		}
+		if r.own != nil && slices.ContainsFunc(addrs, r.own) {
+			if better == 0 && last == nil {
+				return nil, loops(domain)
+			}
+			hops = hops[:better]
+			break
+		}
 		for _, ip := range addrs {
-			hops = append(hops, hop{addr: netip.AddrPortFrom(ip, 25).String(), name: host})
+			hops = append(hops, hop{addr: netip.AddrPortFrom(ip, 25).String(), name: mx.Host})
 		}
 		if len(hops) >= maxHops {
 			return hops[:maxHops], nil

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
+	"slices"
 	"time"
 
 	"muster/clock"
@@ -180,6 +182,11 @@ func (n *node) newEngine() (*fanout.Engine, error) {
 	if c.Resolver, err = fanout.NewDNS(n.cfg.Resolver); err != nil {
 		return nil, fmt.Errorf("resolver: %w", err)
 	}
+	own, err := ownAddresses(n.smtp)
+	if err != nil {
+		return nil, err
+	}
+	c.Own = func(ip netip.Addr) bool { return slices.Contains(own, ip) }
 	return fanout.New(n.db.Pool, c), nil
 }
 
