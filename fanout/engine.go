@@ -255,6 +255,8 @@ func (e *Engine) traffic(node int64, c *committer, b *beat, resolver Resolver) *
 		wake:        newBell(),
 		loading:     make(chan struct{}, maxLoading),
 		lanes:       map[string]*lane{},
+		aliases:     map[string]alias{},
+		meeting:     map[string]chan struct{}{},
 		held:        map[int64]struct{}{},
 		fresh:       newFreshShards(),
 	}

@@ -32,14 +32,16 @@ var errNoSlot = errors.New("no connection to the destination was free")
 type lane struct {
 	traffic *traffic
 	name    string
-	domain  string // "" for the relay and for mixed
-	mixed   bool   // its runs are of many domains; it has no connections of its own
-	queue   chan *run
+	domain  string // "" for the relay and for mixed; of a set of exchangers, one that led here
+	// exchangers is the set whose lane it is; nil where only the domain is known.
+	exchangers []MX
+	mixed      bool // its runs are of many domains; it has no connections of its own
+	queue      chan *run
 
 	mu       sync.Mutex
-	dest     int64 // row, 0 for a domain met only in mixed shards
-	window   int   // connections allowed now: grows with success
-	open     int   // that there are, or are being made
+	dests    map[int64]struct{} // rows whose shards went through; none of a domain met only in mixed shards
+	window   int                // connections allowed now: grows with success
+	open     int                // that there are, or are being made
 	workers  int
 	waiting  int // workers without a run
 	claimed  int // runs claimed and not given back
@@ -214,13 +216,21 @@ func (l *lane) hops(ctx context.Context) ([]hop, error) {
 	if time.Since(l.routed) < routeAge && (l.route != nil || l.noRoute != nil) {
 		return l.route, l.noRoute
 	}
-	hops, err := l.traffic.router.hops(ctx, l.domain)
+	hops, err := l.lookUp(ctx)
 	var final *smtp.Reply
 	if err != nil && !errors.As(err, &final) {
 		return nil, err
 	}
 	l.route, l.noRoute, l.routed = hops, err, time.Now()
 	return hops, err
+}
+
+func (l *lane) lookUp(ctx context.Context) ([]hop, error) {
+	if l.exchangers == nil {
+		return l.traffic.router.hops(ctx, l.domain)
+	}
+	// The domain may have moved since: the lane has not.
+	return l.traffic.router.addresses(ctx, l.domain, inOrder(l.exchangers))
 }
 
 // closeIdle ends the connections that nobody uses.

@@ -74,13 +74,19 @@ func (r *router) exchangers(ctx context.Context, domain string) ([]MX, error) {
 	case len(mx) == 1 && mx[0].Host == "":
 		return nil, smtp.NewReply(smtp.CodeNoMailbox, smtp.Enhanced{5, 1, 10}, "domain "+domain+" does not accept mail")
 	}
-	rand.Shuffle(len(mx), func(i, j int) { mx[i], mx[j] = mx[j], mx[i] })
-	slices.SortStableFunc(mx, func(a, b MX) int { return cmp.Compare(a.Preference, b.Preference) })
-	better := r.beforeUs(mx)
+	better := r.beforeUs(inOrder(mx))
 	if len(better) == 0 {
 		return nil, loops(domain)
 	}
 	return better, nil
+}
+
+// inOrder is a copy of exchangers, best first, equals in any order (RFC 5321 §5.1).
+func inOrder(mx []MX) []MX {
+	mx = slices.Clone(mx)
+	rand.Shuffle(len(mx), func(i, j int) { mx[i], mx[j] = mx[j], mx[i] })
+	slices.SortStableFunc(mx, func(a, b MX) int { return cmp.Compare(a.Preference, b.Preference) })
+	return mx
 }
 
 func loops(domain string) *smtp.Reply {

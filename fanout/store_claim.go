@@ -122,14 +122,15 @@ func selectGone(ctx context.Context, q querier, fanout int64, since time.Time) (
 	return gone, nil
 }
 
-// saveBlock stores that a destination is left alone for a while, or, with no failures, that it
-// answers again.
-func saveBlock(ctx context.Context, q querier, dest int64, failures int, wait time.Duration, reply string) error {
+// saveBlock stores that destinations are left alone for a while, or, with no failures, that they
+// answer again.
+func saveBlock(ctx context.Context, q querier, dests []int64, failures int, wait time.Duration, reply string) error {
 	_, err := q.Exec(ctx, `
-		UPDATE destination SET failures = $2, reply = $4, blocked = CASE WHEN $2 > 0 THEN now() + $3::interval END
-		WHERE id = $1`, dest, failures, wait, reply)
+		WITH own AS MATERIALIZED (SELECT id FROM destination WHERE id = ANY($1) ORDER BY id FOR UPDATE)
+		UPDATE destination x SET failures = $2, reply = $4, blocked = CASE WHEN $2 > 0 THEN now() + $3::interval END
+		FROM own WHERE x.id = own.id`, dests, failures, wait, reply)
 	if err != nil {
-		return fmt.Errorf("destination %d: %w", dest, err)
+		return fmt.Errorf("destinations %d: %w", dests, err)
 	}
 	return nil
 }

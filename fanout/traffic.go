@@ -3,6 +3,10 @@ package fanout
 import (
 	"context"
 	"log/slog"
+	"maps"
+	"math"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -35,10 +39,14 @@ type traffic struct {
 	loading chan struct{} // a slot for each shard being read
 	wg      sync.WaitGroup
 
-	mu    sync.Mutex
-	lanes map[string]*lane
-	held  map[int64]struct{} // shards that some run here stands for
-	fresh *freshShards
+	crowded int64 // the dispatcher's: rows after it found their lane full
+
+	mu      sync.Mutex
+	lanes   map[string]*lane
+	aliases map[string]alias         // by domain
+	meeting map[string]chan struct{} // domains being looked up; closed at the end
+	held    map[int64]struct{}       // shards that some run here stands for
+	fresh   *freshShards
 }
 
 // maxLoading is how many shards are read from the database at a time.
@@ -62,10 +70,16 @@ func (t *traffic) start(l *lane) {
 	t.wg.Go(func() { newWorker(t, l).work() })
 }
 
-// lane finds the lane of a destination, dest being its row if it has one.
+// lane finds the lane of a destination, dest being its row if it has one: that of its exchangers
+// where they are known.
 func (t *traffic) lane(name string, dest int64) *lane {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	domain, isDomain := strings.CutPrefix(name, destDomain(""))
+	a, known := t.aliases[domain]
+	if isDomain && known {
+		name = a.lane
+	}
 	l := t.lanes[name]
 	if l == nil {
 		l = &lane{
@@ -73,16 +87,17 @@ func (t *traffic) lane(name string, dest int64) *lane {
 			queue: make(chan *run, laneQueue), window: min(startWindow, t.connections),
 			freed: make(chan struct{}),
 		}
-		if len(name) > len(destDomain("")) && name[:len(destDomain(""))] == destDomain("") {
-			l.domain = name[len(destDomain("")):]
+		if isDomain {
+			l.domain = domain
+		}
+		if isDomain && known {
+			l.exchangers = a.exchangers
 		}
 		t.lanes[name] = l
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if dest != 0 {
-		l.dest = dest
-	}
+	l.carries(dest)
 	l.touched = time.Now()
 	return l
 }
@@ -101,17 +116,22 @@ func (t *traffic) forget() {
 		}
 		l.mu.Unlock()
 	}
+	for domain, a := range t.aliases {
+		if time.Since(a.found) > laneAge {
+			delete(t.aliases, domain)
+		}
+	}
 }
 
 // saveBlock tells the other nodes of a destination's trouble, or of its end.
 func (t *traffic) saveBlock(l *lane, failures int, wait time.Duration, reason string) {
 	l.mu.Lock()
-	dest := l.dest
+	dests := slices.Collect(maps.Keys(l.dests))
 	l.mu.Unlock()
-	if dest == 0 {
+	if len(dests) == 0 {
 		return
 	}
-	if err := saveBlock(t.hard, t.pool, dest, failures, wait, clean(reason)); err != nil && t.hard.Err() == nil {
+	if err := saveBlock(t.hard, t.pool, dests, failures, wait, clean(reason)); err != nil && t.hard.Err() == nil {
 		t.log.Warn("state of a destination not saved", "destination", l.name, "error", err)
 	}
 }
@@ -142,14 +162,28 @@ func (t *traffic) dispatch() {
 // readyPage is how many destinations are looked at in one query.
 const readyPage = 500
 
-// claimAll claims what there is room for, destination by destination.
+// claimAll claims what there is room for, destination by destination. It begins with the first that
+// found its lane full the last time, so that of those which share a lane each has its turn.
 func (t *traffic) claimAll() error {
-	for after := int64(0); ; {
+	begin := t.crowded
+	t.crowded = 0
+	if err := t.claimAfter(begin, math.MaxInt64); err != nil || begin == 0 {
+		return err
+	}
+	return t.claimAfter(0, begin)
+}
+
+// claimAfter claims for the destinations whose rows are after one and not after another.
+func (t *traffic) claimAfter(after, last int64) error {
+	for {
 		ready, err := selectReady(t.soft, t.pool, after, readyPage)
 		if err != nil {
 			return err
 		}
 		for _, d := range ready {
+			if d.ID > last {
+				return nil
+			}
 			if err := t.claim(t.lane(d.Name, d.ID), d); err != nil {
 				return err
 			}
@@ -165,6 +199,9 @@ func (t *traffic) claimAll() error {
 func (t *traffic) claim(l *lane, d readyDest) error {
 	n := l.room()
 	if n == 0 {
+		if t.crowded == 0 && l.shared() {
+			t.crowded = d.ID - 1
+		}
 		return nil
 	}
 	claims, err := claimShards(t.soft, t.pool, t.node, d.ID, n)
@@ -179,13 +216,18 @@ func (t *traffic) claim(l *lane, d readyDest) error {
 	}
 	t.mu.Unlock()
 	for _, c := range claims {
-		t.wg.Go(func() { t.load(l, c) })
+		t.wg.Go(func() { t.load(l, c, d) })
 	}
 	return nil
 }
 
 // load reads what a claimed shard needs and queues it at its lane.
-func (t *traffic) load(l *lane, c claim) {
+func (t *traffic) load(l *lane, c claim, d readyDest) {
+	l, room := t.steer(l, d)
+	if !room {
+		t.release(newRun(c, &recipients{}, nil, l))
+		return
+	}
 	t.loading <- struct{}{}
 	defer func() { <-t.loading }()
 	who, err := t.recipients(&c)

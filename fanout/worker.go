@@ -168,7 +168,7 @@ func (w *worker) lookAhead(r *run) {
 	}
 	for place := r.next; place < min(r.next+warmAhead, len(r.members)); place++ {
 		if r.addresses[place] != "" {
-			w.laneOf()(splitAddress(r.addresses[place]).Domain).warm()
+			w.t.warm(domainKey(splitAddress(r.addresses[place]).Domain))
 		}
 	}
 }
@@ -185,13 +185,15 @@ func (w *worker) laneOf() func(string) *lane {
 	if !w.lane.mixed {
 		return nil
 	}
-	return func(domain string) *lane {
-		key, err := smtp.DomainKey(domain)
-		if err != nil { // an address literal
-			key = domain
-		}
-		return w.t.lane(destDomain(key), 0)
+	return func(domain string) *lane { return w.t.meet(w.t.soft, domainKey(domain)) }
+}
+
+func domainKey(domain string) string {
+	key, err := smtp.DomainKey(domain)
+	if err != nil { // an address literal
+		return domain
 	}
+	return key
 }
 
 // check asks, every so many members, which of those to come have left meanwhile.

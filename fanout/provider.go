@@ -1,0 +1,183 @@
+package fanout
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"muster/smtp"
+)
+
+// A destination is a set of mail exchangers, not a domain's name: a thousand domains at one provider
+// have one limit of connections, one back-off, and share the connections that are kept. The queue's
+// rows stay one a domain, so that planning never waits for the DNS; it is the lane that is the set's.
+// Which one a domain leads to is found when its first shard is claimed, by who loads the shard and not
+// by the dispatcher, and is remembered as an alias. Where it cannot be found, the domain has a lane of
+// its own, which tells what is wrong. Trouble of a lane is saved to each row that it carried, so that
+// other nodes leave them alone too.
+
+// alias is where a domain's lane leads.
+type alias struct {
+	lane       string // name
+	exchangers []MX
+	found      time.Time
+}
+
+// maxName bounds a lane's name, which people read in the log; a longer one is cut, and told apart by
+// a hash.
+const maxName = 120
+
+// setName names a set of exchangers: hosts in order, those that are equal by name. Sets that differ in
+// a backup only are two, for their routes are.
+func setName(exchangers []MX) string {
+	sorted := slices.Clone(exchangers)
+	slices.SortFunc(sorted, func(a, b MX) int {
+		return cmp.Or(cmp.Compare(a.Preference, b.Preference), cmp.Compare(strings.ToLower(a.Host), strings.ToLower(b.Host)))
+	})
+	name := strings.Builder{}
+	name.WriteString("mxset:")
+	for i, mx := range sorted {
+		switch {
+		case i == 0:
+		case mx.Preference == sorted[i-1].Preference:
+			name.WriteByte('=')
+		default:
+			name.WriteByte('>')
+		}
+		name.WriteString(strings.ToLower(mx.Host))
+	}
+	if name.Len() <= maxName {
+		return name.String()
+	}
+	sum := sha256.Sum256([]byte(name.String()))
+	return name.String()[:maxName-17] + "#" + hex.EncodeToString(sum[:8])
+}
+
+// meetWait is how long whoever has a batch in hand waits to know its destination.
+const meetWait = 5 * time.Second
+
+// known is the lane that a domain leads to, nil where that is not known or was found long ago.
+func (t *traffic) known(domain string) *lane {
+	t.mu.Lock()
+	a, ok := t.aliases[domain]
+	t.mu.Unlock()
+	if !ok || time.Since(a.found) >= routeAge {
+		return nil
+	}
+	return t.lane(destDomain(domain), 0)
+}
+
+// meet finds the lane that a domain leads to: that of its exchangers, or, where they cannot be found
+// now, its own. A domain is looked up by one at a time.
+func (t *traffic) meet(ctx context.Context, domain string) *lane {
+	ctx, cancel := context.WithTimeout(ctx, meetWait)
+	defer cancel()
+	for t.router.relay == nil && !strings.HasPrefix(domain, "[") {
+		if l := t.known(domain); l != nil {
+			return l
+		}
+		t.mu.Lock()
+		done, busy := t.meeting[domain]
+		if !busy {
+			done = make(chan struct{})
+			t.meeting[domain] = done
+		}
+		t.mu.Unlock()
+		if !busy {
+			t.find(ctx, domain)
+			t.mu.Lock()
+			delete(t.meeting, domain)
+			t.mu.Unlock()
+			close(done)
+			break
+		}
+		select {
+		case <-done:
+		case <-ctx.Done():
+			return t.lane(destDomain(domain), 0)
+		}
+	}
+	return t.lane(destDomain(domain), 0)
+}
+
+// find looks up the exchangers of a domain. A temporary error leaves what was known before.
+func (t *traffic) find(ctx context.Context, domain string) {
+	exchangers, err := t.router.exchangers(ctx, domain)
+	var final *smtp.Reply
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch {
+	case err == nil:
+		t.aliases[domain] = alias{setName(exchangers), exchangers, time.Now()}
+	case errors.As(err, &final):
+		delete(t.aliases, domain)
+	}
+}
+
+// warm sees to a connection for who will soon have mail to a domain, without waiting for anything.
+func (t *traffic) warm(domain string) {
+	if l := t.known(domain); l != nil {
+		l.warm()
+		return
+	}
+	t.mu.Lock()
+	_, busy := t.meeting[domain]
+	t.mu.Unlock()
+	if !busy && t.soft.Err() == nil {
+		t.wg.Go(func() { t.meet(t.soft, domain).warm() })
+	}
+}
+
+// steer moves a claim to the lane its domain leads to. False: that has no room, and the claim goes
+// back to the queue.
+func (t *traffic) steer(l *lane, d readyDest) (*lane, bool) {
+	if l.domain == "" {
+		return l, true
+	}
+	domain := strings.TrimPrefix(d.Name, destDomain(""))
+	to := t.meet(t.soft, domain)
+	if to == l {
+		return l, true
+	}
+	if !to.admit(d.ID) {
+		return l, false
+	}
+	l.returned()
+	return to, true
+}
+
+// admit takes in a claim that was made for another lane, if there is room.
+func (l *lane) admit(dest int64) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.blockedLocked() || l.claimed >= min(l.limit()+claimAhead, laneQueue) {
+		return false
+	}
+	l.claimed++
+	l.carries(dest)
+	l.touched = time.Now()
+	return true
+}
+
+// carries notes a row of the queue whose shards go through the lane.
+func (l *lane) carries(dest int64) {
+	if dest == 0 {
+		return
+	}
+	if l.dests == nil {
+		l.dests = map[int64]struct{}{}
+	}
+	l.dests[dest] = struct{}{}
+}
+
+// shared says whether a lane has more rows than one, of which the first may not take all its room.
+func (l *lane) shared() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.dests) > 1 && !l.blockedLocked()
+}

@@ -1,0 +1,116 @@
+package fanout
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+func TestSetName(t *testing.T) {
+	t.Parallel()
+	one := setName([]MX{{10, "B.example"}, {10, "a.example"}, {20, "c.example"}})
+	if want := "mxset:a.example=b.example>c.example"; one != want {
+		t.Errorf("%s, want %s", one, want)
+	}
+	if other := setName([]MX{{5, "a.example"}, {7, "c.example"}, {5, "b.example"}}); other != one {
+		t.Errorf("the same servers in the same order are %s and %s", one, other)
+	}
+	if other := setName([]MX{{10, "a.example"}, {20, "b.example"}, {20, "c.example"}}); other == one {
+		t.Error("another order is another set")
+	}
+	long := MX{10, strings.Repeat("a", 200)}
+	if a, b := setName([]MX{long, {10, "b"}}), setName([]MX{long, {10, "c"}}); a == b || len(a) > maxName {
+		t.Errorf("%s and %s", a, b)
+	}
+}
+
+// many is a provider that hosts so many domains, each with members.
+func many(w *world, list int64, domains, members int) fakeDNS {
+	names := fakeDNS{mx: map[string][]MX{}, addrs: map[string][]netip.Addr{"mx.example": addrs("192.0.2.1")}}
+	for d := range domains {
+		domain := fmt.Sprintf("d%02d.example", d)
+		names.mx[domain] = []MX{{10, "mx.example"}}
+		n := members
+		if d%2 == 1 { // too few for shards of their own
+			n = 1
+		}
+		for i := range n {
+			w.member(list, fmt.Sprintf("m%d@%s", i, domain))
+		}
+	}
+	return names
+}
+
+// Many domains at one provider share its limit of connections, and the connections.
+func TestDomainsOfOneProviderShareALane(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	list := w.list("dev", 1)
+	provider := newSink(t)
+	var most atomic.Int64
+	provider.mail = func(string) string {
+		open := int64(0)
+		provider.conns.Range(func(any, any) bool { open++; return true })
+		for m := most.Load(); open > m && !most.CompareAndSwap(m, open); m = most.Load() {
+		}
+		return ""
+	}
+	provider.serve()
+	c := w.config(nil)
+	c.Resolver, c.DialContext, c.Connections = many(w, list, 24, 30), by(map[string]*sink{"192.0.2.1": provider}), 2
+	c.pace.idle = 10 * time.Second // a slow machine ends none
+	e, _ := w.start(c)
+	w.post(list, testMessage)
+	e.Wake()
+	w.finished()
+	provider.once(t, 12*30+12)
+	// One may be seen that has said goodbye and is not gone yet.
+	if n := most.Load(); n > 3 {
+		t.Errorf("%d connections at a time where 2 are the limit", n)
+	}
+	if n := provider.accepted.Load(); n > 8 {
+		t.Errorf("%d connections were made for 24 domains of one provider", n)
+	}
+}
+
+// Trouble with a provider is saved to all rows that lead there, for other nodes, and ends for all.
+func TestTroubleOfAProviderIsThatOfItsDomains(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	list := w.list("dev", 1)
+	node := w.node()
+	tr := &traffic{
+		pool: w.pool, node: node, connections: 4, living: new(atomic.Int64), lanes: map[string]*lane{}, aliases: map[string]alias{},
+		meeting: map[string]chan struct{}{}, router: &router{resolver: many(w, list, 2, 1)}, soft: t.Context(), hard: t.Context(),
+	}
+	tr.log, tr.pace = w.config(nil).Log, pace{}.withDefaults()
+	ids, err := destinationIDs(t.Context(), w.pool, []string{destDomain("d00.example"), destDomain("d01.example"), destDomain("alone.example")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lanes []*lane
+	for _, name := range []string{"d00.example", "d01.example", "alone.example"} {
+		tr.meet(t.Context(), name)
+		lanes = append(lanes, tr.lane(destDomain(name), ids[destDomain(name)]))
+	}
+	if lanes[0] != lanes[1] || lanes[0] == lanes[2] {
+		t.Fatalf("lanes %s, %s, %s", lanes[0].name, lanes[1].name, lanes[2].name)
+	}
+	blocked := func() int {
+		return w.count(`SELECT count(*) FROM destination WHERE blocked > now() AND reply = 'down'`)
+	}
+	lanes[0].trouble("down")
+	if n := blocked(); n != 2 {
+		t.Errorf("%d rows are blocked", n)
+	}
+	if lanes[1].admit(1) || lanes[1].room() != 0 {
+		t.Error("a lane left alone has room")
+	}
+	lanes[1].succeeded()
+	if n := blocked(); n != 0 {
+		t.Errorf("%d rows are still blocked", n)
+	}
+}
