@@ -53,6 +53,7 @@ type lane struct {
 	until    time.Time
 	steady   time.Time // the window does not grow before
 	rcptMax  int
+	lessons  map[string]lesson // by address
 	touched  time.Time
 
 	routeMu sync.Mutex
@@ -222,6 +223,7 @@ func (l *lane) hops(ctx context.Context) ([]hop, error) {
 		return nil, err
 	}
 	l.route, l.noRoute, l.routed = hops, err, time.Now()
+	l.unlearn()
 	return hops, err
 }
 

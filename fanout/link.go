@@ -22,11 +22,15 @@ func (t *traffic) open(ctx context.Context, l *lane) (*link, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, h := range hops {
+	for _, h := range l.ranked(hops) {
 		o := t.options
 		o.TLS, o.Auth, o.ServerName = h.tls, h.auth, h.name
 		var conn *smtpclient.Conn
-		if conn, err = smtpclient.Dial(ctx, h.addr, o); err != nil {
+		conn, err = smtpclient.Dial(ctx, h.addr, o)
+		if ctx.Err() == nil {
+			l.learn(h, conn, err)
+		}
+		if err != nil {
 			continue
 		}
 		k := &link{conn: conn, lane: l, host: h.addr}

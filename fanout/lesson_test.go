@@ -1,0 +1,114 @@
+package fanout
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"muster/smtp/smtpclient"
+)
+
+// An address that cannot be connected to is tried last from then on, until the servers are looked
+// up again.
+func TestSilentAddressesAreTriedLast(t *testing.T) {
+	t.Parallel()
+	good := newSink(t).serve()
+	var tried []string
+	tr := &traffic{soft: t.Context(), hard: t.Context()}
+	tr.options.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		tried = append(tried, addr)
+		if addr != "192.0.2.1:25" {
+			return nil, errors.New("no route to host")
+		}
+		return new(net.Dialer).DialContext(ctx, network, good.addr())
+	}
+	names := fakeDNS{addrs: map[string][]netip.Addr{"x.example": append(addrs("2001:db8::1"), addrs("192.0.2.1")...)}}
+	tr.router = &router{resolver: names}
+	l := &lane{traffic: tr, domain: "x.example", freed: make(chan struct{})}
+	for range 2 {
+		k, err := tr.open(t.Context(), l)
+		if err != nil {
+			t.Fatal(err)
+		}
+		k.abort()
+	}
+	if want := []string{"[2001:db8::1]:25", "192.0.2.1:25", "192.0.2.1:25"}; !slices.Equal(tried, want) {
+		t.Errorf("%v, want %v", tried, want)
+	}
+	l.unlearn()
+	if hops, err := l.hops(t.Context()); err != nil || l.ranked(hops)[0].addr != "[2001:db8::1]:25" {
+		t.Errorf("%v, %v", hops, err)
+	}
+}
+
+// brokenTLS offers STARTTLS and hangs up on the handshake. It counts how often it was asked.
+func brokenTLS(t *testing.T, asked *atomic.Int64) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	t.Cleanup(func() {
+		_ = listener.Close()
+		wg.Wait()
+	})
+	wg.Go(func() {
+		for {
+			c, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			wg.Go(func() {
+				defer c.Close()
+				_, _ = io.WriteString(c, "220 far.example\r\n")
+				for lines := bufio.NewScanner(c); lines.Scan(); {
+					if lines.Text() == "STARTTLS" {
+						asked.Add(1)
+						_, _ = io.WriteString(c, "220 go on\r\n")
+						return
+					}
+					_, _ = io.WriteString(c, "250-far.example\r\n250 STARTTLS\r\n")
+				}
+			})
+		}
+	})
+	return listener.Addr().String()
+}
+
+func TestTLSThatFailsIsAskedForOnce(t *testing.T) {
+	t.Parallel()
+	var asked atomic.Int64
+	tr := &traffic{soft: t.Context(), hard: t.Context(), router: &router{relay: &Relay{Addr: brokenTLS(t, &asked)}}}
+	l := &lane{traffic: tr, freed: make(chan struct{})}
+	for range 3 {
+		k, err := tr.open(t.Context(), l)
+		if err != nil {
+			t.Fatal(err)
+		}
+		k.abort()
+	}
+	if n := asked.Load(); n != 1 {
+		t.Errorf("asked for STARTTLS %d times", n)
+	}
+}
+
+// TLS that fails is left out the next time, but never where a password or a certificate depends on it.
+func TestFailingTLSIsRemembered(t *testing.T) {
+	t.Parallel()
+	l := &lane{lessons: map[string]lesson{"a:25": {plain: true}}}
+	hops := []hop{{addr: "a:25"}, {addr: "b:25"}, {addr: "a:25", auth: &smtpclient.Auth{}}, {addr: "a:25", tls: smtpclient.TLSRequired}}
+	want := []smtpclient.TLSPolicy{smtpclient.TLSNone, smtpclient.TLSOpportunistic, smtpclient.TLSOpportunistic, smtpclient.TLSRequired}
+	for i, h := range l.ranked(hops) {
+		if h.tls != want[i] {
+			t.Errorf("hop %d: policy %d, want %d", i, h.tls, want[i])
+		}
+	}
+}
