@@ -51,6 +51,8 @@ type lane struct {
 	failures int
 	slow     int // recipients in a row answered 4.7.x
 	until    time.Time
+	saved    time.Time // the block until then is stored since; zero: not yet
+	savedTo  []int64   // for these rows
 	steady   time.Time // the window does not grow before
 	rcptMax  int
 	lessons  map[string]lesson // by address

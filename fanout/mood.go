@@ -1,6 +1,7 @@
 package fanout
 
 import (
+	"slices"
 	"time"
 
 	"muster/smtp"
@@ -70,7 +71,7 @@ func (l *lane) trouble(reason string) {
 	l.failures++
 	l.slow, l.window = 0, 1
 	failures, wait := l.failures, l.traffic.pace.block(l.failures)
-	l.until = time.Now().Add(wait)
+	l.until, l.saved = time.Now().Add(wait), time.Time{}
 	l.announce() // who waits for a slot need not
 	l.mu.Unlock()
 	l.traffic.log.Warn("destination left alone", "destination", l.name, "for", wait.Round(time.Second), "failures", failures, "reason", reason)
@@ -85,5 +86,16 @@ func (l *lane) inherit(failures int) {
 	defer l.mu.Unlock()
 	if failures > l.failures {
 		l.failures, l.window = failures, 1
+	}
+}
+
+// lift ends a block that is not stored any more for a row that it was stored for, as was asked at a
+// moment after it had been: somebody wants the destination tried again, or another node found that it
+// answers.
+func (l *lane) lift(dest int64, asked time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.blockedLocked() && !l.saved.IsZero() && l.saved.Before(asked) && slices.Contains(l.savedTo, dest) {
+		l.until = time.Time{}
 	}
 }

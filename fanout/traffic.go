@@ -131,9 +131,15 @@ func (t *traffic) saveBlock(l *lane, failures int, wait time.Duration, reason st
 	if len(dests) == 0 {
 		return
 	}
-	if err := saveBlock(t.hard, t.pool, dests, failures, wait, clean(reason)); err != nil && t.hard.Err() == nil {
-		t.log.Warn("state of a destination not saved", "destination", l.name, "error", err)
+	if err := saveBlock(t.hard, t.pool, dests, failures, wait, clean(reason)); err != nil {
+		if t.hard.Err() == nil {
+			t.log.Warn("state of a destination not saved", "destination", l.name, "error", err)
+		}
+		return
 	}
+	l.mu.Lock()
+	l.saved, l.savedTo = time.Now(), dests
+	l.mu.Unlock()
 }
 
 // dispatch claims shards for lanes with room, until soft ends.
@@ -176,6 +182,7 @@ func (t *traffic) claimAll() error {
 // claimAfter claims for the destinations whose rows are after one and not after another.
 func (t *traffic) claimAfter(after, last int64) error {
 	for {
+		asked := time.Now()
 		ready, err := selectReady(t.soft, t.pool, after, readyPage)
 		if err != nil {
 			return err
@@ -184,7 +191,9 @@ func (t *traffic) claimAfter(after, last int64) error {
 			if d.ID > last {
 				return nil
 			}
-			if err := t.claim(t.lane(d.Name, d.ID), d); err != nil {
+			l := t.lane(d.Name, d.ID)
+			l.lift(d.ID, asked)
+			if err := t.claim(l, d); err != nil {
 				return err
 			}
 			after = d.ID

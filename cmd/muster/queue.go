@@ -46,6 +46,7 @@ func (a *app) queueCommand() *cobra.Command {
 			Args:  arguments(0, 0),
 			RunE:  a.with(queueStatus),
 		},
+		a.queueRetryCommand(),
 	)
 }
 
