@@ -13,9 +13,15 @@ func main() { os.Exit(withSignals()) }
 // end. From then on signals act as they do by default, so that a second one ends the process at
 // once.
 func withSignals() int {
-	ctx, restore := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer restore()
-	context.AfterFunc(ctx, restore)
+	ctx, end := context.WithCancel(context.Background())
+	defer end()
+	asked := make(chan os.Signal, 1)
+	signal.Notify(asked, os.Interrupt, syscall.SIGTERM)
+	go func() { // ends with the process
+		<-asked
+		signal.Stop(asked) // before anybody hears of the first, or a second might be swallowed
+		end()
+	}()
 	// Who pipes into head must not leave a database running: a write that fails ends the command in
 	// good order. Caught and not ignored, so that PostgreSQL does not inherit it.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
