@@ -161,6 +161,7 @@ func TestImportsWithAPlace(t *testing.T) {
 		why      string
 	}{
 		{regexp.MustCompile(`^github\.com/labstack/echo/`), []string{"admin"}, "the site alone speaks HTTP"},
+		{regexp.MustCompile(`^github\.com/prometheus/`), []string{"cmd/muster"}, "the rooms count; how it is told is wiring"},
 		{regexp.MustCompile(`^github\.com/robfig/cron/`), []string{"clock"}, "what happens by time happens in one place"},
 		{regexp.MustCompile(`^github\.com/pressly/goose/`), []string{"migrations"}, "the schema is changed in one place"},
 		{regexp.MustCompile(`^github\.com/spf13/(cobra|pflag)$`), []string{"cmd/muster", "cmd/muster/config"}, "the rooms take values, not flags"},

@@ -31,6 +31,7 @@ const (
 	NotAList                           // 550 5.1.1: a person, not a list
 	Ambiguous                          // 550 5.1.4: a name without its domain, in several domains
 	NeedsUTF8                          // 252 2.6.8: it would take SMTPUTF8 to say (RFC 6531 §3.7.4.2)
+	Unknowable                         // 252 2.5.2 as for CannotSay, which is all the client learns: the database did not answer
 )
 
 // Error says it in English, for logs.
@@ -48,6 +49,8 @@ func (r Unanswered) Error() string {
 		return "ambiguous without a domain"
 	case NeedsUTF8:
 		return "needs SMTPUTF8"
+	case Unknowable:
+		return "the database did not answer"
 	}
 	return "cannot say"
 }
@@ -173,5 +176,5 @@ func (s *Service) refuse(ctx context.Context, verb string, who Asker, arg string
 		return why
 	}
 	s.log.ErrorContext(ctx, "question not answered", "verb", verb, "of", clip(arg), "client", who.Actor.Client, "error", err)
-	return CannotSay
+	return Unknowable
 }

@@ -45,7 +45,7 @@ func said(lines []string, err error) string {
 	case errors.As(err, &why):
 		return map[lists.Unanswered]string{
 			lists.CannotSay: "252", lists.AccessDenied: "550 5.7.1", lists.NoMembers: "550 no members", lists.NobodyHere: "550 5.1.1",
-			lists.NotAList: "550 not a list", lists.Ambiguous: "550 5.1.4", lists.NeedsUTF8: "252 2.6.8",
+			lists.NotAList: "550 not a list", lists.Ambiguous: "550 5.1.4", lists.NeedsUTF8: "252 2.6.8", lists.Unknowable: "252 unknowable",
 		}[why]
 	}
 	return err.Error()
@@ -243,10 +243,10 @@ func TestExpandWithoutDatabase(t *testing.T) {
 	t.Parallel()
 	s := expnSite(t)
 	s.pool.Close()
-	if got := s.expand(trusted(), "dev", false); got != "252" {
+	if got := s.expand(trusted(), "dev", false); got != "252 unknowable" {
 		t.Errorf("EXPN: %s", got)
 	}
-	if got := s.verify(trusted(), "dev", false); got != "252" {
+	if got := s.verify(trusted(), "dev", false); got != "252 unknowable" {
 		t.Errorf("VRFY: %s", got)
 	}
 }

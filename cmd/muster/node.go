@@ -15,6 +15,7 @@ import (
 	"muster/fanout"
 	"muster/lists"
 	"muster/lists/dkim"
+	"muster/lists/inbound"
 	"muster/templates"
 )
 
@@ -26,6 +27,7 @@ type node struct {
 	identity *identity
 	db       *database
 	lists    *lists.Service
+	counts   *inbound.Counts
 
 	smtp, lmtp, http []net.Listener
 	certificate      *certificate

@@ -35,6 +35,7 @@ func (s mailServer) Serve() error {
 // wireMail makes a server for SMTP and one for LMTP.
 func (n *node) wireMail() {
 	backend := inbound.New(n.lists, inbound.Config{Hostname: n.cfg.Hostname, Log: n.log})
+	n.counts = backend.Counts()
 	if len(n.smtp) > 0 {
 		n.front = append(n.front, mailServer{n.mailServer(backend, false), n.smtp})
 	}

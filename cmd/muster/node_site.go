@@ -63,7 +63,7 @@ func (n *node) wireSite(engine *fanout.Engine) error {
 	if err != nil {
 		return err
 	}
-	n.front = append(n.front, siteServer{newHTTP(site.Handler(), n.log), n.http})
+	n.front = append(n.front, siteServer{newHTTP(n.newMetrics(engine).before(site.Handler()), n.log), n.http})
 	return nil
 }
 

@@ -26,8 +26,9 @@ const (
 
 // Backend gives sessions of package smtpserver the lists to talk to.
 type Backend struct {
-	lists *lists.Service
-	cfg   Config
+	lists  *lists.Service
+	cfg    Config
+	counts *Counts
 }
 
 // New makes a Backend.
@@ -41,12 +42,16 @@ func New(service *lists.Service, cfg Config) *Backend {
 	if cfg.Wait == 0 {
 		cfg.Wait = defaultWait
 	}
-	return &Backend{lists: service, cfg: cfg}
+	return &Backend{lists: service, cfg: cfg, counts: newCounts()}
 }
+
+// Counts is what the sessions were asked and brought.
+func (b *Backend) Counts() *Counts { return b.counts }
 
 // NewSession is smtpserver.Backend's. It asks nobody: a greeting waits for no database.
 func (b *Backend) NewSession(_ context.Context, c *smtpserver.Client) (smtpserver.Session, error) {
-	return &session{lists: b.lists, host: b.cfg.Hostname, client: c, wait: b.cfg.Wait,
+	b.counts.open.Add(1) // until Close
+	return &session{lists: b.lists, host: b.cfg.Hostname, client: c, wait: b.cfg.Wait, counts: b.counts,
 		log: b.cfg.Log.With("session", c.ID, "client", address(c))}, nil
 }
 

@@ -24,6 +24,7 @@ func (s *session) MayExpand(c *smtpserver.Client) bool {
 // Expand is smtpserver.Expander's.
 func (s *session) Expand(ctx context.Context, arg string, utf8 bool, line func(smtp.Mailbox) error) error {
 	err := s.lists.Expand(ctx, s.asker(), arg, utf8, line)
+	s.counts.question("EXPN", s.client, answerOf(err))
 	if errors.As(err, new(lists.Unanswered)) {
 		return unanswered(err)
 	}
@@ -35,6 +36,11 @@ func (s *session) Verify(ctx context.Context, arg string, utf8 bool) *smtp.Reply
 	ctx, cancel := context.WithTimeout(ctx, s.wait)
 	defer cancel()
 	found, err := s.lists.Verify(ctx, s.asker(), arg, utf8)
+	answer := answerOf(err)
+	if len(found) > 1 {
+		answer = answerAmbiguous
+	}
+	s.counts.question("VRFY", s.client, answer)
 	switch {
 	case err != nil:
 		return unanswered(err)

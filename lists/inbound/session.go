@@ -18,6 +18,7 @@ type session struct {
 	client *smtpserver.Client // kept up to date by the server
 	wait   time.Duration      // see Config
 	log    *slog.Logger
+	counts *Counts
 	actor  lists.Actor // who authenticated; see by
 
 	from   smtp.Address
@@ -107,6 +108,7 @@ func (s *session) accept(ctx context.Context, m *smtpserver.Message, each bool) 
 		By: s.by(), UTF8: s.params.UTF8, Received: s.received(),
 	}, lists.Message{Size: m.Size, HeaderLen: m.HeaderLen, EightBit: m.EightBit, UTF8: m.UTF8, Open: m.Open})
 	if err != nil {
+		s.counts.message(outcomeFailed, len(s.to))
 		return nil, err
 	}
 	for i, o := range outcomes {
@@ -115,12 +117,14 @@ func (s *session) accept(ctx context.Context, m *smtpserver.Message, each bool) 
 	return outcomes, nil
 }
 
-// note logs what became of a message for one recipient.
+// note logs and counts what became of a message for one recipient.
 func (s *session) note(to lists.Target, o lists.Outcome) {
 	if o.Refusal != nil {
+		s.counts.message(outcomeRefused, 1)
 		s.log.Info("message refused", "from", s.from.String(), "to", to.Address.String(), "reason", o.Refusal.Code)
 		return
 	}
+	s.counts.message(string(o.Fate), 1)
 	s.log.Info("message taken", "from", s.from.String(), "to", to.Address.String(), "fate", string(o.Fate), "post", o.Post.String())
 }
 
@@ -130,4 +134,4 @@ func (s *session) Reset() {
 }
 
 // Close is smtpserver.Session's.
-func (s *session) Close() {}
+func (s *session) Close() { s.counts.open.Add(-1) }

@@ -32,7 +32,7 @@ func base() []Setting {
 		{Key: "auth_without_tls", Kind: Bool, Flag: true, Scope: Serving, Default: "false",
 			Doc: "Offer AUTH on connections that are not encrypted. `muster demo` sets it."},
 		{Key: "trusted_network", Kind: List, Flag: true, Scope: Serving, Default: "127.0.0.0/8,::1",
-			Doc: "Clients that may EXPN and VRFY and that no limit on connections, rates or idle commands holds. What is given replaces the default; `none` trusts nobody. Who comes by a unix socket is trusted unless it is `none`."},
+			Doc: "Clients that may EXPN and VRFY, see /metrics, and that no limit on connections, rates or idle commands holds. What is given replaces the default; `none` trusts nobody. Who comes by a unix socket is trusted unless it is `none`."},
 		{Key: "http_listen", Kind: Text, Flag: true, Scope: Serving, Default: "127.0.0.1:8080",
 			Doc: "Where the web site listens: `host:port` or `unix:PATH`."},
 		{Key: "base_url", Kind: Text, Flag: true, Scope: Serving, DefaultDoc: "`http://` and http_listen",

@@ -1,0 +1,109 @@
+package inbound_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"muster/lists/inbound"
+	"muster/smtp/smtpserver"
+)
+
+// counted is what was counted that is not 0.
+func (h *host) counted() (map[inbound.Question]int64, map[string]int64) {
+	questions, messages := map[inbound.Question]int64{}, map[string]int64{}
+	for q, n := range h.backend.Counts().Questions() {
+		if n != 0 {
+			questions[q] = n
+		}
+	}
+	for outcome, n := range h.backend.Counts().Messages() {
+		if n != 0 {
+			messages[outcome] = n
+		}
+	}
+	return questions, messages
+}
+
+func TestCounts(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	h.add(h.list("dev@lists.example", map[string]string{"post_policy": "anyone"}), "bob@b.example")
+	h.add(h.list("calm@lists.example", map[string]string{"post_policy": "moderators"}, "owner@a.example"), "bob@b.example")
+	h.list("twin@one.example", nil)
+	h.list("twin@two.example", nil)
+	h.person("out@o.example")
+	near := h.serve(&smtpserver.Server{Trusted: trustAll}, "tcp")
+	far := h.serve(&smtpserver.Server{}, "tcp")
+	trusted := h.talk(near(), "EHLO me.example")
+	other := h.talk(far(), "EHLO me.example", auth("out@o.example"))
+	stranger := h.talk(far(), "EHLO me.example")
+	if n := h.backend.Counts().Sessions(); n != 3 {
+		t.Errorf("%d sessions open, want 3", n)
+	}
+
+	trusted.want("EXPN dev@lists.example", "250 *")
+	trusted.want("EXPN dev@lists.example", "250 *")
+	trusted.want("EXPN nosuch@lists.example", "550 *")
+	trusted.want("VRFY dev@lists.example", "250 *")
+	trusted.want("VRFY twin", "553-*")
+	other.want("EXPN dev@lists.example", denied)
+	stranger.want("EXPN dev@lists.example", cannotSay)
+	stranger.want("VRFY nosuch@lists.example", cannotSay)
+
+	const message = "From: bob@b.example\nMessage-ID: <1@b.example>\nSubject: Once\n\nHello.\n"
+	for _, m := range []struct{ to, text, reply string }{
+		{"dev@lists.example", message, "250 2.0.0 Accepted, "},
+		{"dev@lists.example", message, "250 2.0.0 Accepted before"},
+		{"calm@lists.example", message, "250 2.0.0 Held "},
+		{"dev@lists.example", "Subject: From nobody\n\nHello.\n", "554 "},
+	} {
+		if reply := trusted.send("bob@b.example", []string{m.to}, m.text); !strings.HasPrefix(reply, m.reply) {
+			t.Errorf("to %s: %s, want %s", m.to, reply, m.reply)
+		}
+	}
+
+	questions, messages := h.counted()
+	if d := cmp.Diff(map[inbound.Question]int64{
+		{Verb: "EXPN", By: "trusted", Answer: "listed"}:        2,
+		{Verb: "EXPN", By: "trusted", Answer: "refused"}:       1,
+		{Verb: "VRFY", By: "trusted", Answer: "listed"}:        1,
+		{Verb: "VRFY", By: "trusted", Answer: "ambiguous"}:     1,
+		{Verb: "EXPN", By: "authenticated", Answer: "refused"}: 1,
+		{Verb: "EXPN", By: "stranger", Answer: "cannot_tell"}:  1,
+		{Verb: "VRFY", By: "stranger", Answer: "cannot_tell"}:  1,
+	}, questions); d != "" {
+		t.Errorf("questions (-want +got):\n%s", d)
+	}
+	if d := cmp.Diff(map[string]int64{"accepted": 1, "duplicate": 1, "held": 1, "refused": 1}, messages); d != "" {
+		t.Errorf("messages (-want +got):\n%s", d)
+	}
+}
+
+// What the database did not answer is not what may not be said, though the client hears the same.
+func TestCountsOfTrouble(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	h.add(h.list("dev@lists.example", map[string]string{"post_policy": "anyone"}), "bob@b.example")
+	c := h.talk(h.serve(&smtpserver.Server{Trusted: trustAll}, "tcp")(), "EHLO me.example")
+	c.say("MAIL FROM:<bob@b.example>")
+	c.want("RCPT TO:<dev@lists.example>", "250 *")
+	c.want("DATA", "354 *")
+	h.pool.Close()
+	if reply := c.say("From: bob@b.example\r\n\r\nHello.\r\n."); !strings.HasPrefix(reply, "451 ") {
+		t.Errorf("message: %s", reply)
+	}
+	c.want("EXPN dev@lists.example", cannotSay)
+	c.want("VRFY dev@lists.example", cannotSay)
+	questions, messages := h.counted()
+	if d := cmp.Diff(map[inbound.Question]int64{
+		{Verb: "EXPN", By: "trusted", Answer: "failed"}: 1,
+		{Verb: "VRFY", By: "trusted", Answer: "failed"}: 1,
+	}, questions); d != "" {
+		t.Errorf("questions (-want +got):\n%s", d)
+	}
+	if d := cmp.Diff(map[string]int64{"failed": 1}, messages); d != "" {
+		t.Errorf("messages (-want +got):\n%s", d)
+	}
+}
