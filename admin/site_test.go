@@ -41,7 +41,7 @@ func newWorld(t testing.TB, change ...func(*admin.Config)) *world {
 	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { (*handler.Load()).ServeHTTP(rw, r) }))
 	t.Cleanup(server.Close)
 	w.url = server.URL
-	w.lists = lists.New(w.pool, lists.Config{Hostname: "lists.example", BaseURL: w.url})
+	w.lists = lists.New(w.pool, lists.Config{Hostname: "lists.example"})
 	cfg := admin.Config{Service: w.lists, BaseURL: w.url, Ping: w.pool.Ping, Log: testLog(t)}
 	for _, c := range change {
 		c(&cfg)

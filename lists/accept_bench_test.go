@@ -29,7 +29,7 @@ func benchSite(b *testing.B, connections int32) *site {
 	}
 	b.Cleanup(pool.Close)
 	s := &site{t: b, pool: pool}
-	s.Service = lists.New(pool, lists.Config{Hostname: "mx.lists.example", BaseURL: "https://lists.example"})
+	s.Service = lists.New(pool, lists.Config{Hostname: "mx.lists.example"})
 	return s
 }
 

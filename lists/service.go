@@ -10,11 +10,10 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// Config is what the services need to know of the site. The zero value works: no links in mails,
-// nobody to wake, nothing logged.
+// Config is what the services need to know of the site. The zero value works: nobody to wake,
+// nothing logged.
 type Config struct {
 	Hostname      string // names this server in mail
-	BaseURL       string // where the site is, without a slash at its end
 	DefaultDomain string // completes a bare local part
 	MaxMessage    int64  // octets of a post; 0: what the server in front lets in
 	Wake          func() // told after a commit that queued mail; must not block

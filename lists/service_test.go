@@ -29,7 +29,7 @@ func newSite(t testing.TB) *site {
 	t.Helper()
 	s := &site{t: t, pool: testdb.New(t)}
 	s.Service = lists.New(s.pool, lists.Config{
-		Hostname: "mx.lists.example", BaseURL: "https://lists.example", Wake: func() { s.wakes.Add(1) },
+		Hostname: "mx.lists.example", Wake: func() { s.wakes.Add(1) },
 	})
 	return s
 }

@@ -52,7 +52,7 @@ func (a *app) with(do work) func(*cobra.Command, []string) error {
 func newServices(a *app, c *config.Config, db *database) *services {
 	s := &services{app: a, db: db, cfg: c}
 	s.lists = lists.New(db.Pool, lists.Config{
-		Hostname: c.Hostname, BaseURL: c.BaseURL, DefaultDomain: c.DefaultDomain, Wake: func() { s.mail.Store(true) },
+		Hostname: c.Hostname, DefaultDomain: c.DefaultDomain, Wake: func() { s.mail.Store(true) },
 	})
 	return s
 }

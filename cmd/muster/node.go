@@ -125,7 +125,7 @@ func (n *node) wire(context.Context) error {
 		return err
 	}
 	n.lists = lists.New(n.db.Pool, lists.Config{
-		Hostname: n.cfg.Hostname, BaseURL: n.cfg.BaseURL, DefaultDomain: n.cfg.DefaultDomain,
+		Hostname: n.cfg.Hostname, DefaultDomain: n.cfg.DefaultDomain,
 		MaxMessage: int64(n.cfg.Limits.Message), Wake: n.wake(engine), Log: n.log,
 	})
 	if err := n.wireBack(engine); err != nil {

@@ -39,7 +39,7 @@ func newHost(t testing.TB) *host {
 	}
 	t.Cleanup(pool.Close)
 	h.pool = pool
-	h.lists = lists.New(pool, lists.Config{Hostname: "mx.lists.example", BaseURL: "https://lists.example"})
+	h.lists = lists.New(pool, lists.Config{Hostname: "mx.lists.example"})
 	h.backend = inbound.New(h.lists, inbound.Config{Hostname: "mx.lists.example"})
 	return h
 }

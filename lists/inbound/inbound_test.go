@@ -42,7 +42,7 @@ type options struct {
 func newSite(t *testing.T, o options) *site {
 	t.Helper()
 	s := &site{t: t, pool: testdb.New(t)}
-	s.Service = lists.New(s.pool, lists.Config{Hostname: "lists.example", BaseURL: "https://lists.example"})
+	s.Service = lists.New(s.pool, lists.Config{Hostname: "lists.example"})
 	server := &smtpserver.Server{
 		Hostname: "lists.example", Backend: inbound.New(s.Service, inbound.Config{Hostname: "lists.example"}),
 		LMTP: o.lmtp, AllowPlainAuth: true, Trusted: func(netip.Addr) bool { return !o.stranger },
