@@ -33,11 +33,21 @@ func ParseMailbox(s string) (Mailbox, error) {
 	if err != nil {
 		return Mailbox{}, fmt.Errorf("%q: %w", s, ErrAddress)
 	}
-	a, err := ParseAddress(p.Address)
+	a, err := AddressOf(p)
 	if err != nil {
 		return Mailbox{}, fmt.Errorf("%q: %w", p.Address, err)
 	}
 	return Mailbox{Name: CleanName(p.Name), Address: a}, nil
+}
+
+// AddressOf is the address that net/mail read from a header field (RFC 5322 §3.4.1). Its local part
+// comes without its quotes, whatever they held: it is not to be read as one with quotes again.
+func AddressOf(m *mail.Address) (Address, error) {
+	at := strings.LastIndexByte(m.Address, '@')
+	if at < 1 {
+		return Address{}, ErrAddress
+	}
+	return ParseAddress(Address{Local: m.Address[:at], Domain: m.Address[at+1:]}.Wire())
 }
 
 // cutAngle takes "Name <address>" apart without asking that the name be a proper phrase: people

@@ -20,6 +20,10 @@ func TestParseMailbox(t *testing.T) {
 		{"=?utf-8?q?J=C3=BCrgen?= <j@doc.example>", "J\u00fcrgen", "j@doc.example"},
 		{"=?utf-8?q?x=0D=0ABcc:_y?= <j@doc.example>", "x Bcc: y", "j@doc.example"},
 		{"A\u202eB\tC <j@doc.example>", "AB C", "j@doc.example"},
+		{`Fred <" x"@doc.example>`, "Fred", `" x"@doc.example`},
+		{`" x"@doc.example (Fred)`, "Fred", `" x"@doc.example`},
+		{`"\"fred\""@doc.example (Eve)`, "Eve", `"\"fred\""@doc.example`},
+		{`"fred@doc.example"@evil.example (Eve)`, "Eve", `"fred@doc.example"@evil.example`},
 	} {
 		m, err := ParseMailbox(tt.in)
 		if m.Name != tt.name || m.Address.Wire() != tt.address || err != nil {

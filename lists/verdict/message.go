@@ -91,7 +91,7 @@ func readFrom(value string) (smtp.Mailbox, string) {
 	found, err := (&mail.AddressParser{WordDecoder: wordDecoder()}).ParseList(value)
 	switch {
 	case err == nil && len(found) == 1:
-		a, err := smtp.ParseAddress(found[0].Address)
+		a, err := smtp.AddressOf(found[0])
 		if err != nil {
 			return smtp.Mailbox{}, FaultFromParse
 		}

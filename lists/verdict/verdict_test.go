@@ -24,6 +24,14 @@ func TestReadFrom(t *testing.T) {
 		{"From: J\xe9r\xf4me <j@a.example>", "j@a.example", "Jérôme", ""},
 		{"From: Doe, J. [x] <j@a.example>", "j@a.example", "Doe, J. [x]", ""},
 		{"From: ann@a.example (Ann)", "ann@a.example", "Ann", ""},
+		{`From: " x"@d.example`, `" x"@d.example`, "", ""},
+		{`From: Xenia <" x"@d.example>`, `" x"@d.example`, "Xenia", ""},
+		{`From: X, Xenia <" x"@d.example>`, `" x"@d.example`, "X, Xenia", ""},
+		{`From: "x"@d.example`, "x@d.example", "", ""},
+		{`From: "\"ann\""@a.example`, `"\"ann\""@a.example`, "", ""}, // not ann
+		{`From: "ann@a.example"@evil.example`, `"ann@a.example"@evil.example`, "", ""},
+		{`From: "ann@a.example> "@evil.example`, `"ann@a.example> "@evil.example`, "", ""},
+		{"From: \"a\tb\"@d.example", "", "", verdict.FaultFromParse}, // a tab is no QcontentSMTP (RFC 5321 §4.1.2)
 		{"From: ann@a.example,\r\n bob@b.example", "", "", verdict.FaultManyFrom},
 		{"From: a@a.example\r\nFrom: b@b.example", "b@b.example", "", verdict.FaultManyFrom},
 		{"From: undisclosed-recipients:;", "", "", verdict.FaultManyFrom},
