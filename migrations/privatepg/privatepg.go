@@ -17,6 +17,9 @@ var ErrInUse = errors.New("in use by another Muster")
 // for it is to be seen on this machine or in this container.
 var ErrElsewhere = errors.New("in use by a Muster elsewhere, another container for instance")
 
+// lingering is how long a lock may still seem to be held by a process that has let go of it.
+const lingering = time.Second
+
 // Options are for Start and Join; the zero value will do.
 type Options struct {
 	Log *slog.Logger // nil: silent
@@ -43,14 +46,7 @@ func Start(ctx context.Context, dataDir string, o Options) (*Server, error) {
 	if err != nil {
 		return nil, c.explain(err)
 	}
-	ok, err := serve.try(exclusive)
-	if err == nil && !ok {
-		err = fmt.Errorf("data directory %s: %w: %s", c.dataDir, ErrInUse, serve.holder())
-	}
-	if err == nil {
-		err = serve.sign()
-	}
-	if err != nil {
+	if err := c.claim(ctx, serve); err != nil {
 		return nil, errors.Join(err, serve.release())
 	}
 	s, err := c.join(ctx)
@@ -59,6 +55,23 @@ func Start(ctx context.Context, dataDir string, o Options) (*Server, error) {
 	}
 	s.serve = serve
 	return s, nil
+}
+
+// claim takes the data directory for this process. A lock outlives its holder for the moment in which
+// a program that it was just starting still has its files, so one look is not enough.
+func (c *cluster) claim(ctx context.Context, serve *lock) error {
+	for since := time.Now(); ; {
+		ok, err := serve.try(exclusive)
+		if err != nil {
+			return err
+		}
+		if ok {
+			return serve.sign()
+		}
+		if time.Since(since) > lingering || !sleep(ctx, tick) {
+			return fmt.Errorf("data directory %s: %w: %s", c.dataDir, ErrInUse, serve.holder())
+		}
+	}
 }
 
 // Join uses the server that runs for the data directory, and starts it where none does. Stop it,
