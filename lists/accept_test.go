@@ -153,10 +153,10 @@ func TestAcceptTrace(t *testing.T) {
 	s.wantFates(post("1", "ann@a.example", "dev@lists.example"), "held")
 	const want = `[{"rule":"from","answer":"pass"},{"rule":"loop","answer":"pass"},{"rule":"automatic","answer":"pass"},` +
 		`{"rule":"size","answer":"pass"},{"rule":"author","answer":"pass"},{"rule":"policy","answer":"moderation","params":{"policy":"moderators"}}]`
-	if got := one[string](s, `SELECT trace::text FROM decision`); !sameJSON(t, got, want) {
+	if got := one[string](s, `SELECT trace::text FROM post`); !sameJSON(t, got, want) {
 		t.Errorf("trace\n got %s\nwant %s", got, want)
 	}
-	if got := one[string](s, `SELECT actor || ' ' || action || ' ' || reason FROM decision`); got != "rules hold moderation" {
+	if got := one[string](s, `SELECT ruled || ' ' || reason FROM post`); got != "hold moderation" {
 		t.Errorf("decided: %s", got)
 	}
 }

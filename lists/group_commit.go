@@ -2,36 +2,31 @@ package lists
 
 import (
 	"context"
-	"slices"
-	"sync"
+	"errors"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 const (
-	// maxWriters is how many batches are written at a time, and crowd how many messages wait for
-	// each before there is one more: few large batches cost the database much less than many small
-	// ones do, but nobody is to wait long behind one that meets a lock.
-	maxWriters = 4
-	crowd      = 10
 	// maxBatchPosts and maxBatchOctets bound a batch. A post larger than that is a batch of its own.
 	maxBatchPosts  = 64
 	maxBatchOctets = 1 << 20
-	// batchPatience is for one batch, whoever waits for it: the caller who writes it may be gone.
-	batchPatience = time.Minute
+	// writePatience is for one statement, whoever waits for it: the caller who writes it may be gone.
+	writePatience = time.Minute
 )
 
 // groupCommit writes the posts of sessions that come at the same time in one statement and one
-// commit. Nobody waits for company: who comes while nobody writes, writes at once; who comes later
-// waits for the batch under way and is in the next, which one of those who wait writes. The zero value
-// with a pool is ready for use.
+// commit.
 type groupCommit struct {
+	batcher[*pending]
 	pool *pgxpool.Pool
+}
 
-	mu      sync.Mutex
-	waiting []*pending
-	writers int
+func newGroupCommit(pool *pgxpool.Pool) *groupCommit {
+	g := &groupCommit{pool: pool}
+	g.open, g.do = openPostBatch, g.write
+	return g
 }
 
 // pending is what one message is to be stored as: all of its rows or none.
@@ -39,111 +34,19 @@ type pending struct {
 	rows   []postRow
 	stored []storedPost
 	err    error
-	done   chan struct{} // closed when stored or err is there
-	turn   chan struct{} // closed when it is to write
 }
+
+// errUnwritten is what a message finds whose batch ended before it was written.
+var errUnwritten = errors.New("its batch ended before it")
 
 // insert stores rows and answers for each, after their commit. With an error nothing is known of
 // them.
 func (g *groupCommit) insert(ctx context.Context, rows []postRow) ([]storedPost, error) {
-	p := &pending{rows: rows, done: make(chan struct{}), turn: make(chan struct{})}
-	g.mu.Lock()
-	g.waiting = append(g.waiting, p)
-	if len(g.waiting) > crowd*g.writers && g.writers < maxWriters {
-		g.writers++
-		close(p.turn)
-	}
-	g.mu.Unlock()
-	select {
-	case <-p.done:
-	case <-p.turn:
-		g.lead(ctx, p)
-	case <-ctx.Done():
-		if g.withdraw(p) {
-			return nil, ctx.Err()
-		}
-		select { // somebody writes it, or it has the turn
-		case <-p.done:
-		case <-p.turn:
-			g.lead(ctx, p)
-		}
+	p := &pending{rows: rows, err: errUnwritten}
+	if err := g.run(ctx, p); err != nil {
+		return nil, err
 	}
 	return p.stored, p.err
-}
-
-// withdraw takes out what nobody has begun with.
-func (g *groupCommit) withdraw(p *pending) bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	i := slices.Index(g.waiting, p)
-	if i < 0 || isClosed(p.turn) {
-		return false
-	}
-	g.waiting = slices.Delete(g.waiting, i, i+1)
-	return true
-}
-
-func isClosed(c chan struct{}) bool {
-	select {
-	case <-c:
-		return true
-	default:
-		return false
-	}
-}
-
-// lead writes a batch that p is in, unless another writer has taken it along, and passes the turn on.
-func (g *groupCommit) lead(ctx context.Context, p *pending) {
-	defer g.pass()
-	batch := g.take(p)
-	if len(batch) == 0 {
-		<-p.done
-		return
-	}
-	defer func() {
-		for _, other := range batch {
-			close(other.done)
-		}
-	}()
-	// The others are not to lose their posts because this one's client is gone.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), batchPatience)
-	defer cancel()
-	g.write(ctx, batch)
-}
-
-// take takes a batch out of what waits, p first. No two of it have the same Message-ID in a list:
-// one statement cannot tell one from the other, so the second waits for the next batch.
-func (g *groupCommit) take(p *pending) []*pending {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	i := slices.Index(g.waiting, p)
-	if i < 0 {
-		return nil
-	}
-	b := newPostBatch()
-	b.add(p)
-	left := g.waiting[:0]
-	for _, other := range g.waiting {
-		if other != p && (isClosed(other.turn) || !b.add(other)) {
-			left = append(left, other)
-		}
-	}
-	clear(g.waiting[len(left):])
-	g.waiting = left
-	return b.all
-}
-
-// pass gives the turn to who has waited longest, or ends it.
-func (g *groupCommit) pass() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	for _, next := range g.waiting {
-		if !isClosed(next.turn) {
-			close(next.turn)
-			return
-		}
-	}
-	g.writers--
 }
 
 // write stores a batch. Where the database refuses something in it, each message is tried by
@@ -168,6 +71,8 @@ func (g *groupCommit) write(ctx context.Context, batch []*pending) {
 }
 
 func (g *groupCommit) try(ctx context.Context, rows []postRow) (stored []storedPost, err error) {
+	ctx, cancel := context.WithTimeout(ctx, writePatience)
+	defer cancel()
 	for range maxTries {
 		if stored, err = insertPosts(ctx, g.pool, rows); !lostRace(err) {
 			break
@@ -176,9 +81,9 @@ func (g *groupCommit) try(ctx context.Context, rows []postRow) (stored []storedP
 	return stored, err
 }
 
-// postBatch is messages that can be stored by one statement.
+// postBatch is messages that can be stored by one statement: no two of it have the same Message-ID in
+// a list, as it could not tell one from the other. The second waits for the next batch.
 type postBatch struct {
-	all    []*pending
 	known  map[messageKey]struct{}
 	rows   int
 	octets int
@@ -190,7 +95,9 @@ type messageKey struct {
 	hash string
 }
 
-func newPostBatch() *postBatch { return &postBatch{known: map[messageKey]struct{}{}} }
+func openPostBatch() func(*pending) bool {
+	return (&postBatch{known: map[messageKey]struct{}{}}).add
+}
 
 // add takes a message in, if it fits. The first always does.
 func (b *postBatch) add(p *pending) bool {
@@ -198,7 +105,7 @@ func (b *postBatch) add(p *pending) bool {
 	for i := range p.rows {
 		octets += len(p.rows[i].Raw)
 	}
-	if len(b.all) > 0 && (b.rows+len(p.rows) > maxBatchPosts || b.octets+octets > maxBatchOctets || b.knows(p.rows)) {
+	if b.rows > 0 && (b.rows+len(p.rows) > maxBatchPosts || b.octets+octets > maxBatchOctets || b.knows(p.rows)) {
 		return false
 	}
 	for i := range p.rows {
@@ -206,7 +113,6 @@ func (b *postBatch) add(p *pending) bool {
 			b.known[key] = struct{}{}
 		}
 	}
-	b.all = append(b.all, p)
 	b.rows += len(p.rows)
 	b.octets += octets
 	return true

@@ -2,10 +2,7 @@ package lists
 
 import (
 	"bytes"
-	"context"
-	"errors"
 	"fmt"
-	"runtime"
 	"sync"
 	"testing"
 
@@ -16,13 +13,13 @@ import (
 
 // posting is a groupCommit and a list to post to.
 type posting struct {
-	groupCommit
+	*groupCommit
 	list int64
 }
 
 func newPosting(t *testing.T) *posting {
 	t.Helper()
-	p := &posting{groupCommit: groupCommit{pool: testdb.New(t)}}
+	p := &posting{groupCommit: newGroupCommit(testdb.New(t))}
 	err := p.pool.QueryRow(t.Context(), `WITH d AS (INSERT INTO domain (name) VALUES ('lists.example') RETURNING id)
 		INSERT INTO list (domain, local, name) SELECT id, 'dev', 'Dev' FROM d RETURNING id`).Scan(&p.list)
 	if err != nil {
@@ -34,26 +31,26 @@ func newPosting(t *testing.T) *posting {
 // rows is a message as one row.
 func (p *posting) rows(messageID, body string) []postRow {
 	return []postRow{{
-		ID: uuid.Must(uuid.NewV7()), Ref: newRef(), List: p.list, Kind: PostKindPost, State: PostAccepted, Action: "accept", Trace: "[]",
+		ID: uuid.Must(uuid.NewV7()), Ref: newRef(), List: p.list, Kind: PostKindPost, State: PostAccepted, Ruled: "accept", Trace: "[]",
 		MessageID: messageID, IDHash: postIDHash(PostKindPost, messageID), BodyHash: []byte(body), Raw: []byte(body), Size: int64(len(body)),
 	}}
 }
 
 func (p *posting) pending(messageID, body string) *pending {
-	return &pending{rows: p.rows(messageID, body), done: make(chan struct{}), turn: make(chan struct{})}
+	return &pending{rows: p.rows(messageID, body)}
 }
 
 // kept says whether a post is there with all that belongs to it.
 func (p *posting) kept(t *testing.T, id uuid.UUID) bool {
 	t.Helper()
-	var posts, raws, decisions int
+	var posts, raws int
 	err := p.pool.QueryRow(t.Context(), `SELECT (SELECT count(*) FROM post WHERE id = $1),
-		(SELECT count(*) FROM post_raw WHERE post = $1), (SELECT count(*) FROM decision WHERE post = $1)`, id).Scan(&posts, &raws, &decisions)
+		(SELECT count(*) FROM post_raw WHERE post = $1)`, id).Scan(&posts, &raws)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if posts != raws || posts != decisions {
-		t.Errorf("%d posts, %d raws, %d decisions", posts, raws, decisions)
+	if posts != raws {
+		t.Errorf("%d posts, %d raws", posts, raws)
 	}
 	return posts == 1
 }
@@ -92,8 +89,8 @@ func TestGroupCommitTellsTheFirstFromTheSecond(t *testing.T) {
 			t.Errorf("%d posts of %s", n, id)
 		}
 	}
-	if len(made) != 10 || p.writers != 0 || len(p.waiting) != 0 {
-		t.Errorf("%d of 10 made; %d writers, %d waiting", len(made), p.writers, len(p.waiting))
+	if len(made) != 10 || p.running != 0 || len(p.waiting) != 0 {
+		t.Errorf("%d of 10 made; %d running, %d waiting", len(made), p.running, len(p.waiting))
 	}
 }
 
@@ -114,69 +111,17 @@ func TestGroupCommitSparesTheNeighbours(t *testing.T) {
 	}
 }
 
-func TestGroupCommitTakesAllThatWait(t *testing.T) {
-	t.Parallel()
-	p := newPosting(t)
-	p.writers = 1 // somebody is at it
-	var all sync.WaitGroup
-	const messages = 5
-	for i := range messages {
-		all.Go(func() {
-			stored, err := p.insert(t.Context(), p.rows(fmt.Sprintf("<%d@a.example>", i), "x"))
-			if err != nil || !stored[0].Made {
-				t.Errorf("%v, %v", stored, err)
-			}
-		})
-	}
-	p.awaitWaiting(messages)
-	p.pass()
-	all.Wait()
-	var commits int
-	if err := p.pool.QueryRow(t.Context(), `SELECT count(DISTINCT xmin::text) FROM post`).Scan(&commits); err != nil || commits != 1 {
-		t.Errorf("%d commits, %v", commits, err)
-	}
-}
-
-// awaitWaiting returns when so many messages wait.
-func (g *groupCommit) awaitWaiting(n int) {
-	for {
-		g.mu.Lock()
-		there := len(g.waiting)
-		g.mu.Unlock()
-		if there == n {
-			return
-		}
-		runtime.Gosched()
-	}
-}
-
-func TestGroupCommitLetsGo(t *testing.T) {
-	t.Parallel()
-	p := newPosting(t)
-	gone, cancel := context.WithCancel(t.Context())
-	cancel()
-	p.writers = 1
-	if _, err := p.insert(gone, p.rows("<1@a.example>", "x")); !errors.Is(err, context.Canceled) || len(p.waiting) != 0 {
-		t.Errorf("%v; %d wait", err, len(p.waiting))
-	}
-	p.writers = 0
-	// Who has the turn may carry others, so it writes even though its client is gone.
-	if stored, err := p.insert(gone, p.rows("<2@a.example>", "x")); err != nil || !stored[0].Made {
-		t.Errorf("%v, %v", stored, err)
-	}
-}
-
 func TestBatchIsBounded(t *testing.T) {
 	t.Parallel()
 	p := &posting{list: 1}
-	b := newPostBatch()
+	b := &postBatch{known: map[messageKey]struct{}{}}
 	if !b.add(p.pending("<1@a.example>", string(make([]byte, 2*maxBatchOctets)))) {
 		t.Error("a large post goes nowhere")
 	}
 	if b.add(p.pending("<2@a.example>", "x")) {
 		t.Error("more octets than the bound")
 	}
-	b = newPostBatch()
+	b = &postBatch{known: map[messageKey]struct{}{}}
 	for i := range maxBatchPosts {
 		if !b.add(p.pending(fmt.Sprintf("<%d@a.example>", i), "x")) {
 			t.Fatalf("only %d posts", i)
@@ -185,7 +130,7 @@ func TestBatchIsBounded(t *testing.T) {
 	if b.add(p.pending("<more@a.example>", "x")) {
 		t.Error("more posts than the bound")
 	}
-	b = newPostBatch()
+	b = &postBatch{known: map[messageKey]struct{}{}}
 	b.add(p.pending("<1@a.example>", "x"))
 	if b.add(p.pending("<1@a.example>", "y")) {
 		t.Error("one Message-ID twice")

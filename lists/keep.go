@@ -169,7 +169,7 @@ func (a *acceptance) row(p *part) (postRow, error) {
 	}
 	p.id = id
 	row := postRow{
-		ID: id, Ref: newRef(), Kind: p.kind(), State: PostAccepted, Action: string(verdict.Accept), Reason: p.decision.Code(),
+		ID: id, Ref: newRef(), Kind: p.kind(), State: PostAccepted, Ruled: string(verdict.Accept), Reason: p.decision.Code(),
 		Sender: a.env.From.String(), Author: a.author().String(), Authenticated: a.asAuthor(),
 		MessageID: a.letter.messageID, Subject: a.letter.verdict.Subject, Size: a.letter.Size, Received: a.received(p),
 		EightBit: a.letter.EightBit, UTF8: a.env.UTF8 && a.letter.Message.UTF8, HeaderLen: a.letter.HeaderLen, Raw: a.letter.raw,
@@ -186,7 +186,7 @@ func (a *acceptance) row(p *part) (postRow, error) {
 		row.IDHash, row.BodyHash = a.letter.idHash(row.Kind), a.letter.bodyHash
 	}
 	if p.isHeld() {
-		row.State, row.Action = PostHeld, string(verdict.Hold)
+		row.State, row.Ruled = PostHeld, string(verdict.Hold)
 	}
 	return row, nil
 }

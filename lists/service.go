@@ -31,7 +31,8 @@ type Service struct {
 	pool    *pgxpool.Pool
 	cfg     Config
 	log     *slog.Logger
-	posts   groupCommit
+	posts   *groupCommit
+	targets *targetReader
 	limits  limits
 	seals   atomic.Pointer[readSealer]
 	signing signingKeys
@@ -63,7 +64,7 @@ func New(pool *pgxpool.Pool, cfg Config) *Service {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	return &Service{
-		pool: pool, cfg: cfg, log: cfg.Log, posts: groupCommit{pool: pool}, limits: defaultLimits(),
+		pool: pool, cfg: cfg, log: cfg.Log, posts: newGroupCommit(pool), targets: newTargetReader(pool), limits: defaultLimits(),
 		hashing: make(chan struct{}, maxHashing), imports: make(chan struct{}, maxImports),
 	}
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 )
 
 // standing is a list's policy now, and what an author is to it.
@@ -44,7 +45,7 @@ type postRow struct {
 	Domain        int64
 	Kind          string
 	State         string
-	Action        string
+	Ruled         string // accept or hold
 	Reason        string
 	Trace         string // JSON
 	Sender        string
@@ -77,9 +78,9 @@ WITH p AS MATERIALIZED (
 	SELECT * FROM unnest(@id::uuid[], @ref::text[], @list::bigint[], @domain::bigint[], @kind::text[], @state::text[],
 		@sender::text[], @author::text[], @authenticated::bool[], @message_id::text[], @subject::text[], @size::bigint[],
 		@received::text[], @eightbit::bool[], @smtputf8::bool[], @header_len::bigint[], @id_hash::bytea[], @body_hash::bytea[],
-		@raw::bytea[], @action::text[], @reason::text[], @trace::text[])
+		@raw::bytea[], @ruled::text[], @reason::text[], @trace::text[])
 	WITH ORDINALITY AS p(id, ref, list, domain, kind, state, sender, author, authenticated, message_id, subject, size,
-		received, eightbit, smtputf8, header_len, id_hash, body_hash, raw, action, reason, trace, n)),
+		received, eightbit, smtputf8, header_len, id_hash, body_hash, raw, ruled, reason, trace, n)),
 known AS (
 	INSERT INTO seen AS k (list, id_hash, body_hash, post, until)
 	SELECT list, id_hash, body_hash, id, now() + interval '30 days' FROM p WHERE id_hash IS NOT NULL ORDER BY list, id_hash
@@ -87,25 +88,22 @@ known AS (
 	RETURNING list, id_hash, post, body_hash),
 made AS (
 	INSERT INTO post (id, ref, list, domain, kind, state, accepted, sender, author, authenticated, message_id, subject,
-		size, received, eightbit, smtputf8, header_len)
+		size, received, eightbit, smtputf8, header_len, ruled, reason, trace)
 	SELECT p.id, p.ref, nullif(p.list, 0), nullif(p.domain, 0), p.kind, p.state,
 		CASE WHEN p.state = 'accepted' THEN now() END, p.sender, p.author, p.authenticated, p.message_id, p.subject,
-		p.size, p.received, p.eightbit, p.smtputf8, p.header_len
+		p.size, p.received, p.eightbit, p.smtputf8, p.header_len, p.ruled, p.reason, p.trace::jsonb
 	FROM p LEFT JOIN known k ON k.list = p.list AND k.id_hash = p.id_hash
 	WHERE k.post IS NOT DISTINCT FROM p.id OR p.id_hash IS NULL
 	RETURNING id),
 kept AS (
-	INSERT INTO post_raw (post, n, bytes) SELECT p.id, 0, p.raw FROM p JOIN made ON made.id = p.id WHERE p.raw IS NOT NULL),
-decided AS (
-	INSERT INTO decision (post, n, actor, action, reason, trace)
-	SELECT p.id, 0, 'rules', p.action, p.reason, p.trace::jsonb FROM p JOIN made ON made.id = p.id)
+	INSERT INTO post_raw (post, n, bytes) SELECT p.id, 0, p.raw FROM p JOIN made ON made.id = p.id WHERE p.raw IS NOT NULL)
 SELECT made.id IS NOT NULL AS made, k.body_hash
 FROM p LEFT JOIN made ON made.id = p.id LEFT JOIN known k ON k.list = p.list AND k.id_hash = p.id_hash
 ORDER BY p.n`
 
-// column is one value of each row, as a parameter.
-func column[T any](rows []postRow, of func(*postRow) T) []T {
-	all := make([]T, len(rows))
+// column is one value of each row, as a parameter: of a type that pgx encodes without reflection.
+func column[T any](rows []postRow, of func(*postRow) T) pgtype.FlatArray[T] {
+	all := make(pgtype.FlatArray[T], len(rows))
 	for i := range rows {
 		all[i] = of(&rows[i])
 	}
@@ -113,27 +111,30 @@ func column[T any](rows []postRow, of func(*postRow) T) []T {
 }
 
 func postColumnsOf(rows []postRow) pgx.NamedArgs {
-	text := func(of func(*postRow) string) []string { return column(rows, of) }
-	number := func(of func(*postRow) int64) []int64 { return column(rows, of) }
-	octets := func(of func(*postRow) []byte) [][]byte { return column(rows, of) }
-	yes := func(of func(*postRow) bool) []bool { return column(rows, of) }
+	type r = postRow
 	return pgx.NamedArgs{
-		"id":     column(rows, func(r *postRow) uuid.UUID { return r.ID }),
-		"ref":    text(func(r *postRow) string { return r.Ref }),
-		"list":   number(func(r *postRow) int64 { return r.List }),
-		"domain": number(func(r *postRow) int64 { return r.Domain }),
-		"kind":   text(func(r *postRow) string { return r.Kind }), "state": text(func(r *postRow) string { return r.State }),
-		"sender": text(func(r *postRow) string { return r.Sender }), "author": text(func(r *postRow) string { return r.Author }),
-		"authenticated": yes(func(r *postRow) bool { return r.Authenticated }),
-		"message_id":    text(func(r *postRow) string { return r.MessageID }),
-		"subject":       text(func(r *postRow) string { return r.Subject }),
-		"size":          number(func(r *postRow) int64 { return r.Size }),
-		"received":      text(func(r *postRow) string { return r.Received }),
-		"eightbit":      yes(func(r *postRow) bool { return r.EightBit }), "smtputf8": yes(func(r *postRow) bool { return r.UTF8 }),
-		"header_len": number(func(r *postRow) int64 { return r.HeaderLen }),
-		"id_hash":    octets(func(r *postRow) []byte { return r.IDHash }), "body_hash": octets(func(r *postRow) []byte { return r.BodyHash }),
-		"raw": octets(func(r *postRow) []byte { return r.Raw }), "action": text(func(r *postRow) string { return r.Action }),
-		"reason": text(func(r *postRow) string { return r.Reason }), "trace": text(func(r *postRow) string { return r.Trace }),
+		"id":            column(rows, func(r *r) [16]byte { return r.ID }),
+		"ref":           column(rows, func(r *r) string { return r.Ref }),
+		"list":          column(rows, func(r *r) int64 { return r.List }),
+		"domain":        column(rows, func(r *r) int64 { return r.Domain }),
+		"kind":          column(rows, func(r *r) string { return r.Kind }),
+		"state":         column(rows, func(r *r) string { return r.State }),
+		"sender":        column(rows, func(r *r) string { return r.Sender }),
+		"author":        column(rows, func(r *r) string { return r.Author }),
+		"authenticated": column(rows, func(r *r) bool { return r.Authenticated }),
+		"message_id":    column(rows, func(r *r) string { return r.MessageID }),
+		"subject":       column(rows, func(r *r) string { return r.Subject }),
+		"size":          column(rows, func(r *r) int64 { return r.Size }),
+		"received":      column(rows, func(r *r) string { return r.Received }),
+		"eightbit":      column(rows, func(r *r) bool { return r.EightBit }),
+		"smtputf8":      column(rows, func(r *r) bool { return r.UTF8 }),
+		"header_len":    column(rows, func(r *r) int64 { return r.HeaderLen }),
+		"id_hash":       column(rows, func(r *r) []byte { return r.IDHash }),
+		"body_hash":     column(rows, func(r *r) []byte { return r.BodyHash }),
+		"raw":           column(rows, func(r *r) []byte { return r.Raw }),
+		"ruled":         column(rows, func(r *r) string { return r.Ruled }),
+		"reason":        column(rows, func(r *r) string { return r.Reason }),
+		"trace":         column(rows, func(r *r) string { return r.Trace }),
 	}
 }
 

@@ -56,7 +56,10 @@ func selectPosts(ctx context.Context, q querier, listID int64, query PostQuery, 
 	return collect[Post](ctx, q, sql, args)
 }
 
-const decisionsSelect = `SELECT at, actor, action, reason, trace FROM decision WHERE post = $1 ORDER BY n`
+// What the rules decided is with the post, and the first.
+const decisionsSelect = `SELECT at, actor, action, reason, trace FROM (
+	SELECT arrived AS at, '` + ActorRules + `' AS actor, ruled AS action, reason, trace, -1 AS n FROM post WHERE id = $1
+	UNION ALL SELECT at, actor, action, reason, '[]', n FROM decision WHERE post = $1) d ORDER BY n`
 
 func selectDecisions(ctx context.Context, q querier, post uuid.UUID) ([]Decision, error) {
 	return collect[Decision](ctx, q, decisionsSelect, post)

@@ -103,14 +103,13 @@ func (s *Service) ResolveFor(ctx context.Context, a, from smtp.Address) (Target,
 		return s.siteTarget(ctx, t)
 	}
 	name, kind, detail := localName(local)
-	found, err := collect[targetRow](ctx, s.pool, targetSelect, a.DomainKey(), name, t.foreseen.key)
+	row, err := s.targets.row(ctx, a.DomainKey(), name, t.foreseen.key)
 	if err != nil {
 		return Target{}, fmt.Errorf("recipient %s: %w", a, err)
 	}
-	if len(found) == 0 {
+	if row.DomainID == 0 {
 		return t, nil
 	}
-	row := found[0]
 	t.Domain = row.DomainID
 	switch {
 	case isPostmaster(local):

@@ -112,20 +112,20 @@ func (s *session) accept(ctx context.Context, m *smtpserver.Message, each bool) 
 		return nil, err
 	}
 	for i, o := range outcomes {
-		s.note(s.to[i], o)
+		s.note(s.to[i], m.Size, o)
 	}
 	return outcomes, nil
 }
 
 // note logs and counts what became of a message for one recipient.
-func (s *session) note(to lists.Target, o lists.Outcome) {
+func (s *session) note(to lists.Target, size int64, o lists.Outcome) {
 	if o.Refusal != nil {
 		s.counts.message(outcomeRefused, 1)
 		s.log.Info("message refused", "from", s.from.String(), "to", to.Address.String(), "reason", o.Refusal.Code)
 		return
 	}
 	s.counts.message(string(o.Fate), 1)
-	s.log.Info("message taken", "from", s.from.String(), "to", to.Address.String(), "fate", string(o.Fate), "post", o.Post.String())
+	s.log.Info("message taken", "from", s.from.String(), "to", to.Address.String(), "size", size, "fate", string(o.Fate), "post", o.Post.String())
 }
 
 // Reset is smtpserver.Session's.

@@ -83,19 +83,23 @@ func delivered() *smtp.Reply {
 	return smtp.NewReply(smtp.CodeOK, smtp.StatusOK, "Message accepted")
 }
 
-// decided notes what became of a message: under LMTP for each recipient.
+// decided notes what became of a message: under LMTP for each recipient. Who took it says so; here it
+// is told only where the log is to have everything.
 func (s *session) decided(ctx context.Context, replies ...*smtp.Reply) {
+	level := slog.LevelDebug
 	for _, reply := range replies {
 		if reply.Positive() {
 			s.idle = 0
+		} else {
+			level = slog.LevelInfo
 		}
 	}
-	if !s.log.Enabled(ctx, slog.LevelInfo) {
+	if !s.log.Enabled(ctx, level) {
 		return
 	}
 	texts := make([]string, 0, len(replies))
 	for _, reply := range replies {
 		texts = append(texts, reply.Error())
 	}
-	s.log.Info("message", "from", s.tx.from.Wire(), "recipients", s.tx.recipients, "size", s.intake.size, "reply", texts)
+	s.log.Log(ctx, level, "message", "from", s.tx.from.Wire(), "recipients", s.tx.recipients, "size", s.intake.size, "reply", texts)
 }
