@@ -64,9 +64,9 @@ func (a *acceptance) addTargets() {
 	}
 	seen := map[name]int{}
 	for _, t := range a.env.To {
-		key := name{t.Kind, t.List.ID, t.Domain, t.Detail}
-		if t.Kind == TargetPost {
-			key.detail = ""
+		key := name{kind: t.Kind, list: t.List.ID, domain: t.Domain}
+		if t.Kind == TargetConfirm || t.Kind == TargetBounces { // to any other a detail means nothing
+			key.detail = t.Detail
 		}
 		at, again := seen[key]
 		if !again {

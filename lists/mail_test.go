@@ -305,3 +305,35 @@ func TestMayForward(t *testing.T) {
 	s.exec(`UPDATE rate SET until = now()`)
 	ask("dev-owner@lists.example", 0)
 }
+
+// An address with a plus is the address without it, but where a token or a seal stands behind it: a
+// message to both is one message.
+func TestRecipientsThatDifferByDetail(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.add(s.list("dev@lists.example", map[string]string{"post_policy": "anyone"}, "owner@a.example"), "ann@a.example")
+	for _, tt := range []struct {
+		role, from, fates string
+		notices           string // that the two recipients lead to
+	}{
+		{"", "ann@a.example", "accepted accepted", ""},
+		{"-owner", "ann@a.example", "accepted accepted", ""},
+		{"-request", "ann@a.example", "done done", "command-answer"},
+		{"-join", "ben@a.example", "done done", "join-confirm"},
+		{"-leave", "ann@a.example", "done done", "leave-confirm"},
+		{"-confirm+x", "ann@a.example", "done done", "command-answer command-answer"},
+	} {
+		s.exec(`DELETE FROM notice`)
+		s.wantFates(post("of"+tt.role, tt.from, "dev"+tt.role+"@lists.example", "dev"+tt.role+"+x@lists.example"), tt.fates)
+		var kinds []string
+		for _, n := range s.notices() {
+			kinds = append(kinds, n.Kind)
+		}
+		if got := strings.Join(kinds, " "); got != tt.notices {
+			t.Errorf("dev%s@ and dev%[1]s+x@: notices %q, want %q", tt.role, got, tt.notices)
+		}
+	}
+	if n := one[int](s, `SELECT count(*) FROM post`); n != 2 {
+		t.Errorf("%d posts kept, want one for the list and one for its owners", n)
+	}
+}
