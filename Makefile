@@ -40,14 +40,14 @@ test:
 # target for a moment. What is the same in long and in short is make test's.
 test-long:
 	@$(NEED) cc postgresql chromium postfix swaks
-	MUSTER_LONG=1 $(GO) test -count 1 -timeout 40m ./cmd/muster/systemtest
+	MUSTER_LONG=1 $(GO) test -count 1 -timeout 18m ./cmd/muster/systemtest
 	$(MAKE) fuzz FUZZTIME=10s
 
 # The build that has OpenSSL make RSA signatures: see docs/running.md.
 test-openssl:
 	@$(NEED) cc openssl
 	$(GO) vet -tags openssl ./lists/dkim
-	$(GO) test -race -tags openssl ./lists/dkim
+	$(GO) test -race -timeout 2m -tags openssl ./lists/dkim
 
 lint:
 	@unformatted=$$($(GOFMT) -l $(GOFILES)); \

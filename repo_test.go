@@ -17,6 +17,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 // source is one Go file.
@@ -329,6 +330,50 @@ func TestTopLevel(t *testing.T) {
 		if !slices.Contains(allowed, e.Name()) {
 			t.Errorf("%s lies at the top: has it no room?", e.Name())
 		}
+	}
+}
+
+// TestCheckEndsWithinTheHour: .ci/run has less than an hour to give to its stages, and go test gives up,
+// and says where, before the stage it runs in is ended.
+func TestCheckEndsWithinTheHour(t *testing.T) {
+	t.Parallel()
+	check, err := os.ReadFile(".ci/run")
+	if err != nil {
+		t.Fatal(err)
+	}
+	makefile, err := os.ReadFile("Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	minutes := func(text string) time.Duration {
+		d, err := time.ParseDuration(text + "m")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	var all time.Duration
+	for _, m := range regexp.MustCompile(`(?m)^timeout .*?(\d+)m `).FindAllStringSubmatch(string(check), -1) {
+		all += minutes(m[1])
+	}
+	stages := regexp.MustCompile(`(?m)^stage (\d+) (\S+)$`).FindAllStringSubmatch(string(check), -1)
+	for _, stage := range stages {
+		limit, target := minutes(stage[1]), stage[2]
+		all += limit + 30*time.Second // to be killed in
+		_, recipe, _ := strings.Cut(string(makefile), "\n"+target+":\n")
+		recipe, _, _ = strings.Cut(recipe, "\n\n")
+		for line := range strings.Lines(recipe) {
+			if !strings.Contains(line, "$(GO) test ") {
+				continue
+			}
+			m := regexp.MustCompile(` -timeout (\d+)m `).FindStringSubmatch(line)
+			if m == nil || minutes(m[1]) >= limit {
+				t.Errorf("make %s has %v in .ci/run; its go test needs a timeout below that: %s", target, limit, strings.TrimSpace(line))
+			}
+		}
+	}
+	if len(stages) < 4 || all >= time.Hour {
+		t.Errorf("the %d stages of .ci/run may take %v", len(stages), all)
 	}
 }
 
