@@ -7,15 +7,21 @@ package systemtest
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strings"
+	"sync"
 	"testing"
 )
 
-// binary is the muster under test, built once for the package.
-var binary string
+// binary is the muster under test, built once for the package; program tells it to tests.
+var (
+	binary string
+	looked sync.Once
+)
 
 func TestMain(m *testing.M) {
 	os.Exit(build(m))
@@ -39,6 +45,32 @@ func build(m *testing.M) int {
 		return 1
 	}
 	return m.Run()
+}
+
+// program is the muster under test. The go command knows of the files that a test looks at, and keeps its
+// result for as long as they stay as they were; of what a build beside it read it knows nothing. So
+// the first test that asks looks at each file that the binary was made from.
+func program(t testing.TB) string {
+	t.Helper()
+	looked.Do(func() {
+		dirs, err := exec.Command("go", "list", "-deps", "-f", "{{with .Module}}{{if .Main}}{{$.Dir}}{{end}}{{end}}", "muster/cmd/muster").Output()
+		if err != nil {
+			t.Fatalf("go list: %v", err)
+		}
+		root := filepath.Join("..", "..", "..")
+		names := strings.Split(strings.TrimSpace(string(dirs)), "\n")
+		for _, name := range append(names, filepath.Join(root, "go.mod"), filepath.Join(root, "go.sum")) {
+			if err := filepath.WalkDir(name, func(name string, _ fs.DirEntry, err error) error {
+				if err == nil {
+					_, err = os.Stat(name)
+				}
+				return err
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+	return binary
 }
 
 // long says whether this is a round of make test-long.

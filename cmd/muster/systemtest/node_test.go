@@ -74,7 +74,7 @@ func (s *site) start(dataDir string, more ...string) *node {
 	args := []string{"serve", "--data-dir", dataDir, "--database-url", s.database, "--hostname", "lists.example",
 		"--smtp-listen", n.smtp, "--lmtp-listen", n.lmtp, "--http-listen", n.http, "--base-url", "https://lists.example",
 		"--relay", "smtp://" + s.relay}
-	n.cmd = exec.Command(binary, append(args, more...)...)
+	n.cmd = exec.Command(program(s.t), append(args, more...)...)
 	n.cmd.Stdout, n.cmd.Stderr = n.log, n.log
 	n.cmd.Env = environment()
 	if err := n.cmd.Start(); err != nil {
@@ -182,7 +182,7 @@ func (n *node) stop() int {
 func (s *site) run(stdin string, args ...string) string {
 	s.t.Helper()
 	var out, errs bytes.Buffer
-	cmd := exec.Command(binary, append(args, "--database-url", s.database)...)
+	cmd := exec.Command(program(s.t), append(args, "--database-url", s.database)...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(stdin), &out, &errs
 	cmd.Env = environment()
 	if err := cmd.Run(); err != nil {
