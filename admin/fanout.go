@@ -20,6 +20,7 @@ type Fanout struct {
 	Delivered int64
 	Deferred  int64 // refused for now, to be tried again
 	Bounced   int64 // refused for good, or given up
+	More      bool  // more than Deferred are deferred, and fewer than Bounced bounced: not all were counted
 	Waiting   int64 // not tried yet
 	Replies   []Answer
 }

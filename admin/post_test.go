@@ -127,6 +127,8 @@ func TestProgress(t *testing.T) {
 	if !strings.Contains(piece.body, "&lt;b&gt;greylisted") || piece.one("header") != nil {
 		t.Errorf("the piece:\n%s", piece.body)
 	}
+	f.now.Store(&admin.Fanout{Planned: true, Copies: 50_000, Delivered: 30_000, Deferred: 10_000, Bounced: 9_990, More: true, Waiting: 10})
+	v.get(path).want(http.StatusOK).wantText("more than 10,000 tried again later").wantText("fewer than 9,990 refused")
 	f.now.Store(&admin.Fanout{Planned: true, Copies: 1000, Delivered: 997, Bounced: 3})
 	if v.get(path+"/progress").want(http.StatusOK).one("[data-live]") != nil {
 		t.Error("the piece is fetched for ever")

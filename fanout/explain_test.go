@@ -26,7 +26,7 @@ func TestQueueReadsOnlyWhatWaits(t *testing.T) {
 	for _, one := range []struct {
 		name, sql string
 		args      []any
-	}{{"destinations", sqlDestinations, []any{100, MaxCounted}}, {"status", sqlStatus, []any{MaxCounted}}, {"progress", sqlProgress, []any{post}}} {
+	}{{"destinations", sqlDestinations, []any{100, MaxCounted}}, {"status", sqlStatus, []any{MaxCounted}}, {"progress", sqlProgress, []any{post, MaxCounted}}} {
 		rows, err := w.pool.Query(context.Background(), "EXPLAIN "+one.sql, one.args...)
 		if err != nil {
 			t.Fatal(err)
@@ -56,6 +56,35 @@ func TestStatusSaysThatThereIsMore(t *testing.T) {
 		got, err := e.Status(t.Context())
 		if err != nil || got.Deferred != int64(min(rows, MaxCounted+1)) || got.More != (rows > MaxCounted) {
 			t.Errorf("%d rows: %+v, %v", rows, got, err)
+		}
+	}
+}
+
+// The deferred copies of a post are not counted to their end, and the failed not at all.
+func TestProgressSaysThatThereIsMore(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	list := w.list("dev", 1)
+	w.member(list, "ben@b.example")
+	post := w.post(list, testMessage)
+	w.plan(true)
+	const copies, settled, sent, dropped = 2 * MaxCounted, 2*MaxCounted - 20, 50, 7
+	w.exec(`UPDATE fanout SET copies = $1`, copies)
+	w.exec(`UPDATE shard SET state = 'claimed', size = $1, done = $2, sent = $3, dropped = $4`, copies, settled, sent, dropped)
+	e := New(w.pool, Config{})
+	for _, deferred := range []int64{MaxCounted, MaxCounted + 50} {
+		w.exec(`INSERT INTO delivery (fanout, member, dest, state, attempts, due, host, reply)
+			SELECT f.id, g, d.id, 'deferred', 1, now(), 'mx', '450 later' FROM fanout f, destination d, generate_series(1, $1::int) g
+			WHERE d.name = 'relay' ON CONFLICT DO NOTHING`, deferred)
+		got, err := e.Progress(t.Context(), post)
+		if err != nil || got.Deferred != MaxCounted || got.More != (deferred > MaxCounted) {
+			t.Fatalf("%d deferred: %+v, %v", deferred, got, err)
+		}
+		if got.Delivered != sent || got.Dropped != dropped || got.Waiting != copies-settled || got.Bounced != settled-sent-dropped-MaxCounted {
+			t.Errorf("%d deferred: %+v", deferred, got)
+		}
+		if len(got.Replies) != 1 || got.Replies[0].Copies != MaxCounted {
+			t.Errorf("%d deferred: replies %+v", deferred, got.Replies)
 		}
 	}
 }

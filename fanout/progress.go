@@ -20,6 +20,7 @@ type Progress struct {
 	Delivered int64
 	Deferred  int64  // refused for now, to be tried again
 	Bounced   int64  // refused for good, or given up
+	More      bool   // more than Deferred are deferred, and fewer than Bounced bounced: not all were counted
 	Dropped   int64  // members who left before their copy
 	Waiting   int64  // not tried yet
 	Error     string // why it was set aside, if it was
@@ -27,7 +28,7 @@ type Progress struct {
 }
 
 // Reply is what one server answered, and to how many copies. Those that took copies are counted
-// over the latest pieces of the journal, each with its last words.
+// over the latest pieces of the journal, each with its last words; refusals, up to MaxCounted.
 type Reply struct {
 	Host   string
 	Text   string // code and words
@@ -43,9 +44,10 @@ func (e *Engine) Progress(ctx context.Context, post uuid.UUID) (Progress, error)
 	}
 	p := Progress{
 		Planned: r.Planned, Finished: r.Finished, Copies: r.Copies, Delivered: r.Delivered,
-		Deferred: r.Deferred, Bounced: r.Bounced, Dropped: r.Dropped, Error: r.Error,
+		Deferred: min(r.Deferred, MaxCounted), Dropped: r.Dropped, More: r.Deferred > MaxCounted, Error: r.Error,
 	}
-	p.Waiting = max(p.Copies-p.Delivered-p.Deferred-p.Bounced-p.Dropped, 0)
+	p.Bounced = max(r.Settled-p.Delivered-p.Deferred-p.Dropped, 0)
+	p.Waiting = max(p.Copies-r.Settled, 0)
 	p.Replies, err = e.replies(ctx, r.ID)
 	return p, err
 }

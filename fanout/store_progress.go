@@ -14,30 +14,32 @@ type progressRow struct {
 	Planned   bool
 	Finished  bool
 	Copies    int64
+	Settled   int64 // tried once at least, or left before
 	Delivered int64
-	Deferred  int64
-	Bounced   int64
+	Deferred  int64 // up to one more than MaxCounted
 	Dropped   int64
 	Error     string
 }
 
+// What is settled and neither delivered, nor deferred, nor of who had left, has bounced: so only the
+// deferred are counted one by one, and these not to the end.
 const sqlProgress = `
 		SELECT f.id, f.planned IS NOT NULL AS planned, f.finished IS NOT NULL AS finished, f.copies, f.error,
+			CASE WHEN f.finished IS NULL THEN s.settled ELSE f.copies END AS settled,
 			CASE WHEN f.finished IS NULL THEN s.sent ELSE f.delivered END AS delivered,
 			CASE WHEN f.finished IS NULL THEN s.dropped ELSE f.dropped END AS dropped,
-			CASE WHEN f.finished IS NULL
-				THEN (SELECT count(*) FROM delivery d WHERE d.fanout = f.id AND d.state = 'failed')
-				ELSE f.bounced END AS bounced,
-			(SELECT count(*) FROM delivery d WHERE d.fanout = f.id AND d.state = 'deferred') AS deferred
+			(SELECT count(*) FROM (
+				SELECT FROM delivery d WHERE d.fanout = f.id AND d.state = 'deferred' LIMIT $2 + 1) x) AS deferred
 		FROM fanout f
 		CROSS JOIN LATERAL (
-			SELECT COALESCE(sum(sent), 0)::bigint AS sent, COALESCE(sum(dropped), 0)::bigint AS dropped
+			SELECT COALESCE(sum(sent), 0)::bigint AS sent, COALESCE(sum(dropped), 0)::bigint AS dropped,
+				COALESCE(sum(done) FILTER (WHERE NOT retry), 0)::bigint AS settled
 			FROM shard WHERE fanout = f.id) s
 		WHERE f.post = $1`
 
 // selectProgress counts what became of a post's copies; nil if its fan-out is not begun.
 func selectProgress(ctx context.Context, q querier, post uuid.UUID) (*progressRow, error) {
-	found, err := collect[progressRow](ctx, q, sqlProgress, post)
+	found, err := collect[progressRow](ctx, q, sqlProgress, post, MaxCounted)
 	if err != nil {
 		return nil, fmt.Errorf("progress of post %s: %w", post, err)
 	}
@@ -47,11 +49,12 @@ func selectProgress(ctx context.Context, q querier, post uuid.UUID) (*progressRo
 	return &found[0], nil
 }
 
-// selectReplies groups the refusals of a fan-out, the most frequent first.
+// selectReplies groups up to MaxCounted refusals of a fan-out, the most frequent first.
 func selectReplies(ctx context.Context, q querier, fanout int64, limit int) ([]Reply, error) {
 	replies, err := collect[Reply](ctx, q, `
-		SELECT host, reply AS text, count(*) AS copies, max(at) AS last FROM delivery
-		WHERE fanout = $1 AND reply <> '' GROUP BY host, reply ORDER BY count(*) DESC, host, reply LIMIT $2`, fanout, limit)
+		SELECT host, reply AS text, count(*) AS copies, max(at) AS last
+		FROM (SELECT host, reply, at FROM delivery WHERE fanout = $1 AND reply <> '' LIMIT $3) x
+		GROUP BY host, reply ORDER BY count(*) DESC, host, reply LIMIT $2`, fanout, limit, MaxCounted)
 	if err != nil {
 		return nil, fmt.Errorf("replies to fan-out %d: %w", fanout, err)
 	}
@@ -91,8 +94,8 @@ func selectPlaces(ctx context.Context, q querier, post uuid.UUID, key string) ([
 	return places, nil
 }
 
-// MaxCounted bounds the rows of each kind that are read to say how long the queue is. A shard is one
-// row, of up to a few hundred copies.
+// MaxCounted bounds the rows of each kind that are read to say how long the queue is, and how far a
+// post. A shard is one row, of up to a few hundred copies.
 const MaxCounted = 10_000
 
 // Each count reads one row more than MaxCounted at most, which says that there are more.

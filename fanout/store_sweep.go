@@ -99,7 +99,8 @@ func expireShards(ctx context.Context, q querier) (int64, error) {
 	return n, nil
 }
 
-// finishFanouts closes the books on fan-outs of which nothing is left to do. What a notice said is
+// finishFanouts closes the books on fan-outs of which nothing is left to do. The copies that were not
+// delivered, and whose members had not left, have bounced: nobody needs to count them. What a notice said is
 // forgotten then: there are links in it that sign in, confirm or leave.
 func finishFanouts(ctx context.Context, q querier) error {
 	_, err := q.Exec(ctx, `
@@ -111,11 +112,12 @@ func finishFanouts(ctx context.Context, q querier) error {
 			ORDER BY f.id LIMIT 500 FOR UPDATE SKIP LOCKED),
 		forgotten AS (
 			UPDATE notice n SET params = '{}' FROM fanout f JOIN through ON through.id = f.id WHERE n.id = f.notice)
-		UPDATE fanout f SET finished = now(),
-			delivered = (SELECT COALESCE(sum(sent), 0) FROM shard s WHERE s.fanout = f.id),
-			dropped = (SELECT COALESCE(sum(s.dropped), 0) FROM shard s WHERE s.fanout = f.id),
-			bounced = (SELECT count(*) FROM delivery d WHERE d.fanout = f.id AND d.state = 'failed')
-		FROM through WHERE f.id = through.id`)
+		UPDATE fanout f SET finished = now(), delivered = t.sent, dropped = t.dropped,
+			bounced = GREATEST(f.copies - t.sent - t.dropped, 0)
+		FROM (
+			SELECT through.id, COALESCE(sum(s.sent), 0) AS sent, COALESCE(sum(s.dropped), 0) AS dropped
+			FROM through LEFT JOIN shard s ON s.fanout = through.id GROUP BY through.id) t
+		WHERE f.id = t.id`)
 	if err != nil {
 		return fmt.Errorf("finished fan-outs: %w", err)
 	}

@@ -18,6 +18,7 @@ type copiesView struct {
 	Delivered int64       `json:"delivered"`
 	Deferred  int64       `json:"deferred"`
 	Bounced   int64       `json:"bounced"`
+	More      bool        `json:"more"` // more than Deferred are, and fewer than Bounced
 	Dropped   int64       `json:"dropped"`
 	Waiting   int64       `json:"waiting"`
 	Error     string      `json:"error,omitempty"`
@@ -41,7 +42,7 @@ func (s *services) copies(ctx context.Context, post lists.Post) (*copiesView, er
 	}
 	v := &copiesView{
 		Planned: p.Planned, Finished: p.Finished, Copies: p.Copies, Delivered: p.Delivered, Deferred: p.Deferred,
-		Bounced: p.Bounced, Dropped: p.Dropped, Waiting: p.Waiting, Error: p.Error, Replies: []replyView{},
+		Bounced: p.Bounced, More: p.More, Dropped: p.Dropped, Waiting: p.Waiting, Error: p.Error, Replies: []replyView{},
 	}
 	for _, r := range p.Replies {
 		v.Replies = append(v.Replies, replyView{r.Host, r.Text, r.Copies})
@@ -96,6 +97,10 @@ func (v *copiesView) summary() string {
 	if !v.Planned {
 		planned += " so far"
 	}
-	return fmt.Sprintf("%s: %d delivered, %d waiting, %d deferred, %d bounced, %d left before",
-		planned, v.Delivered, v.Waiting, v.Deferred, v.Bounced, v.Dropped)
+	deferred, bounced := strconv.FormatInt(v.Deferred, 10), strconv.FormatInt(v.Bounced, 10)
+	if v.More {
+		deferred, bounced = "more than "+deferred, "fewer than "+bounced
+	}
+	return fmt.Sprintf("%s: %d delivered, %d waiting, %s deferred, %s bounced, %d left before",
+		planned, v.Delivered, v.Waiting, deferred, bounced, v.Dropped)
 }

@@ -20,7 +20,7 @@ func (v siteView) Progress(ctx context.Context, post uuid.UUID) (admin.Fanout, e
 	}
 	f := admin.Fanout{
 		Planned: p.Planned, Copies: p.Copies - p.Dropped, Delivered: p.Delivered, Deferred: p.Deferred,
-		Bounced: p.Bounced, Waiting: p.Waiting,
+		Bounced: p.Bounced, More: p.More, Waiting: p.Waiting,
 	}
 	for _, r := range p.Replies {
 		f.Replies = append(f.Replies, admin.Answer{Host: r.Host, Reply: r.Text, Copies: r.Copies, Last: r.Last})
