@@ -32,7 +32,7 @@ func (w *world) claims(node int64, n int) []claim {
 func (w *world) tell(node int64, o *outcome) error {
 	w.t.Helper()
 	o.result = make(chan error, 1)
-	c := newCommitter(w.pool, node, slog.New(slog.DiscardHandler))
+	c := newCommitter(w.pool, node, slog.New(slog.DiscardHandler), new(copyCounts))
 	defer c.session.close()
 	c.batch = []*outcome{o}
 	c.commit(context.Background())
@@ -141,7 +141,7 @@ func TestFaultyOutcomeIsSetAside(t *testing.T) {
 	w.plan(true)
 	node := w.node()
 	claims := w.claims(node, 3)
-	c := newCommitter(w.pool, node, slog.New(slog.DiscardHandler))
+	c := newCommitter(w.pool, node, slog.New(slog.DiscardHandler), new(copyCounts))
 	defer c.session.close()
 	for i, k := range claims {
 		o := &outcome{shard: k.ID, epoch: k.Epoch, done: 1, sent: 1, state: shardClaimed, result: make(chan error, 1)}

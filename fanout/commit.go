@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"runtime"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -30,6 +31,25 @@ type outcome struct {
 	exceptions []exception // of members since the last outcome
 	journal    []byte
 	result     chan error // capacity 1: nil, errLost, errAside or errStopped
+
+	counted struct{ sent, dropped int32 } // of its counts, what copyCounts has
+}
+
+// copyCounts is what became of copies on this node, each counted when that is saved.
+type copyCounts struct{ delivered, deferred, bounced, dropped atomic.Int64 }
+
+func (c *copyCounts) add(o *outcome) {
+	c.delivered.Add(int64(o.sent - o.counted.sent))
+	c.dropped.Add(int64(o.dropped - o.counted.dropped))
+	o.counted.sent, o.counted.dropped = o.sent, o.dropped
+	for i := range o.exceptions {
+		switch o.exceptions[i].state {
+		case copyDeferred:
+			c.deferred.Add(1)
+		case copyFailed:
+			c.bounced.Add(1)
+		}
+	}
 }
 
 // maxCommit bounds the outcomes of one statement.
@@ -42,6 +62,7 @@ type committer struct {
 	session *session
 	node    int64
 	log     *slog.Logger
+	copies  *copyCounts
 	in      chan *outcome
 	ended   chan struct{}
 
@@ -49,7 +70,7 @@ type committer struct {
 	rows  outcomeRows
 }
 
-func newCommitter(pool *pgxpool.Pool, node int64, log *slog.Logger) *committer {
+func newCommitter(pool *pgxpool.Pool, node int64, log *slog.Logger, copies *copyCounts) *committer {
 	s := newSession(pool)
 	// The same statement thousands of times, always for a few rows by their keys: it is planned
 	// once, and statistics of a small table must not talk the planner into reading all of it.
@@ -58,7 +79,7 @@ func newCommitter(pool *pgxpool.Pool, node int64, log *slog.Logger) *committer {
 		s.config.RuntimeParams[other] = "off"
 	}
 	return &committer{
-		session: s, node: node, log: log,
+		session: s, node: node, log: log, copies: copies,
 		in: make(chan *outcome, maxCommit), ended: make(chan struct{}),
 	}
 }
@@ -168,12 +189,10 @@ func (c *committer) try(ctx context.Context, batch []*outcome) error {
 	if err != nil {
 		return err
 	}
-	if len(ours) == len(batch) {
-		answer(batch, nil)
-		return nil
-	}
+	all := len(ours) == len(batch)
 	for _, o := range batch {
-		if slices.Contains(ours, o.shard) {
+		if all || slices.Contains(ours, o.shard) {
+			c.copies.add(o)
 			o.result <- nil
 		} else {
 			o.result <- errLost

@@ -96,15 +96,17 @@ func TestTemporaryRefusals(t *testing.T) {
 			w.members(list, 500, 5)
 			s := newSink(t)
 			var refused sync.Map
+			var deferrals atomic.Int64
 			s.rcpt = func(to string) string {
 				if _, again := refused.LoadOrStore(to, true); !again && rand.IntN(10) < 3 {
+					deferrals.Add(1)
 					return "451 4.2.1 later"
 				}
 				return ""
 			}
 			c := w.config(s.serve())
 			quick(&c)
-			e, _ := w.start(c)
+			e, stop := w.start(c)
 			post := w.post(list, testMessage)
 			e.Wake()
 			w.finished()
@@ -115,6 +117,10 @@ func TestTemporaryRefusals(t *testing.T) {
 			}
 			if n := w.count(`SELECT count(*) FROM delivery`); n != 0 {
 				t.Errorf("%d exceptions left", n)
+			}
+			stop()
+			if got := e.Copies(); got != (Copies{Delivered: 500, Deferred: deferrals.Load()}) {
+				t.Errorf("counted %+v, want %d deferred", got, deferrals.Load())
 			}
 		})
 	}
@@ -136,7 +142,7 @@ func TestPermanentRefusals(t *testing.T) {
 				}
 				return ""
 			}
-			e, _ := w.start(w.config(s.serve()))
+			e, stop := w.start(w.config(s.serve()))
 			post := w.post(list, testMessage)
 			e.Wake()
 			w.finished()
@@ -158,6 +164,10 @@ func TestPermanentRefusals(t *testing.T) {
 			found, err = e.Trace(context.Background(), post, "m000123@d1.example")
 			if err != nil || len(found) != 1 || found[0].Reply != "250 2.0.0 queued" {
 				t.Errorf("trace %+v, %v", found, err)
+			}
+			stop()
+			if got := e.Copies(); got != (Copies{Delivered: 190, Bounced: 10}) {
+				t.Errorf("counted %+v", got)
 			}
 		})
 	}
@@ -473,10 +483,14 @@ func TestWhoLeavesMeanwhileGetsNoCopy(t *testing.T) {
 		merged AS (UPDATE shard_members SET members = (SELECT array_agg(u ORDER BY m.shard, n) FROM shard_members m, unnest(m.members) WITH ORDINALITY AS x(u, n)) WHERE shard = (SELECT id FROM one)),
 		sized AS (UPDATE shard SET size = 300 WHERE id = (SELECT id FROM one))
 		DELETE FROM shard WHERE id <> (SELECT id FROM one)`)
-	e, _ := w.start(c)
+	e, stop := w.start(c)
 	w.finished()
 	s.once(t, 150)
 	if p, err := e.Progress(context.Background(), post); err != nil || p.Delivered != 150 || p.Dropped != 150 {
 		t.Errorf("%+v, %v", p, err)
+	}
+	stop()
+	if got := e.Copies(); got != (Copies{Delivered: 150, Dropped: 150}) {
+		t.Errorf("counted %+v", got)
 	}
 }

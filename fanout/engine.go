@@ -105,6 +105,8 @@ type Engine struct {
 	log  *slog.Logger
 	pack *packer
 
+	copies *copyCounts
+
 	woken bell // the planner
 	tell  bell // other nodes
 }
@@ -122,7 +124,7 @@ func New(pool *pgxpool.Pool, cfg Config) *Engine {
 		cfg.pace.grace = cfg.Grace
 	}
 	cfg.pace = cfg.pace.withDefaults()
-	return &Engine{pool: pool, cfg: cfg, log: cfg.Log, pack: newPacker(), woken: newBell(), tell: newBell()}
+	return &Engine{pool: pool, cfg: cfg, log: cfg.Log, pack: newPacker(), copies: new(copyCounts), woken: newBell(), tell: newBell()}
 }
 
 // Wake says that something was committed that is to be sent. It returns at once.
@@ -198,7 +200,7 @@ func (e *Engine) serve(ctx context.Context, node int64, resolver Resolver) (err 
 	b.living.Store(1)
 	dead := newBell()
 	b.buried = dead.ring
-	c := newCommitter(e.pool, node, e.log)
+	c := newCommitter(e.pool, node, e.log, e.copies)
 	t := e.traffic(node, c, b, resolver)
 	t.soft, t.hard = soft, hard
 

@@ -46,9 +46,18 @@ func TestQueueReadsOnlyWhatWaits(t *testing.T) {
 func TestStatusSaysThatThereIsMore(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.post(w.list("dev", 1), testMessage)
+	list := w.list("dev", 1)
+	w.member(list, "ben@b.example")
+	w.post(list, testMessage)
 	w.plan(true)
 	e := New(w.pool, Config{})
+	for _, state := range []string{shardReady, shardClaimed} {
+		w.exec(`UPDATE shard SET state = $1`, state)
+		got, err := e.Status(t.Context())
+		if err != nil || got.Ready+got.Claimed != 1 || got.Waiting != 1 || (got.Ready == 1) != (state == shardReady) {
+			t.Errorf("a shard that is %s: %+v, %v", state, got, err)
+		}
+	}
 	for _, rows := range []int{MaxCounted, MaxCounted + 50} {
 		w.exec(`INSERT INTO delivery (fanout, member, dest, state, attempts, due)
 			SELECT f.id, g, d.id, 'deferred', 1, now() FROM fanout f, destination d, generate_series(1, $1::int) g WHERE d.name = 'relay'

@@ -133,10 +133,26 @@ func (p *packer) each(packed []byte, yield func(a Attempt, first, last int32)) e
 	return nil
 }
 
+// Copies is what became of copies that this engine sent, or tried to. A copy counts at each attempt.
+type Copies struct {
+	Delivered int64
+	Deferred  int64 // refused for now, to be tried again
+	Bounced   int64 // refused for good, or for now at the last attempt
+	Dropped   int64 // their members had left
+}
+
+// Copies is what became of copies since the engine was made.
+func (e *Engine) Copies() Copies {
+	c := e.copies
+	return Copies{Delivered: c.delivered.Load(), Deferred: c.deferred.Load(), Bounced: c.bounced.Load(), Dropped: c.dropped.Load()}
+}
+
 // Status is what waits to be sent, on all nodes.
 type Status struct {
 	Unplanned    int64     // posts and notices accepted, no copy of which is planned
 	Waiting      int64     // copies not tried yet
+	Ready        int64     // shards that a node may claim
+	Claimed      int64     // shards that a node is sending
 	Deferred     int64     // copies to be tried again
 	Aside        int64     // fan-outs and shards that were set aside, for somebody to look
 	More         bool      // the counts are the least there is: the queue has more than MaxCounted entries

@@ -30,12 +30,14 @@ type run struct {
 }
 
 func newRun(c claim, who *recipients, m *message, l *lane) *run {
-	return &run{
+	r := &run{
 		claim: c, recipients: who, message: m, lane: l,
 		expires: time.Now().Add(who.left),
 		checked: firstCheck(m),
 		outcome: outcome{shard: c.ID, epoch: c.Epoch, done: c.Done, sent: c.Sent, dropped: c.Dropped, result: make(chan error, 1)},
 	}
+	r.outcome.counted.sent, r.outcome.counted.dropped = c.Sent, c.Dropped
+	return r
 }
 
 // checkEvery is how many members go by before those to come are asked for whether they left.

@@ -30,7 +30,9 @@ func (s *Service) Accept(ctx context.Context, env Envelope, m Message) ([]Outcom
 			return nil, err
 		}
 	}
-	return a.outcomes(), nil
+	outcomes := a.outcomes()
+	s.refused.add(outcomes)
+	return outcomes, nil
 }
 
 // acceptance is one message on its way in.

@@ -1,6 +1,10 @@
 package lists
 
 import (
+	"maps"
+	"strings"
+	"sync"
+
 	"muster/lists/verdict"
 )
 
@@ -51,4 +55,35 @@ func duplicate(l List) *Error {
 
 func unknownRecipient(t Target) *Error {
 	return &Error{Kind: NotFound, Code: "recipient.unknown", Msg: "There is no such address here"}
+}
+
+// refusals counts by code. The codes are words of this program, so there are few, whatever is sent.
+type refusals struct {
+	mu     sync.Mutex
+	byCode map[string]int64
+}
+
+func newRefusals() *refusals {
+	return &refusals{byCode: map[string]int64{ // what can be is told before it is, so that its first can be seen
+		verdict.RuleFrom: 0, verdict.RuleLoop: 0, verdict.RuleAutomatic: 0, verdict.RuleSize: 0, verdict.RuleAuthor: 0,
+		verdict.PolicyNotMember: 0, strings.TrimPrefix(CodeDuplicate, refusalCode): 0, codeNobody: 0,
+	}}
+}
+
+func (r *refusals) add(outcomes []Outcome) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, o := range outcomes {
+		if o.Refusal != nil {
+			r.byCode[strings.TrimPrefix(o.Refusal.Code, refusalCode)]++
+		}
+	}
+}
+
+// Refusals is how often Accept refused a message since the Service was made, each counted once for
+// each recipient, by the code of what decided.
+func (s *Service) Refusals() map[string]int64 {
+	s.refused.mu.Lock()
+	defer s.refused.mu.Unlock()
+	return maps.Clone(s.refused.byCode)
 }

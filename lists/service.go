@@ -34,6 +34,7 @@ type Service struct {
 	posts   *groupCommit
 	targets *targetReader
 	limits  limits
+	refused *refusals
 	seals   atomic.Pointer[readSealer]
 	signing signingKeys
 	expn    atomic.Pointer[expnUse] // for whom EXPN is of use; nil: not known yet
@@ -64,7 +65,8 @@ func New(pool *pgxpool.Pool, cfg Config) *Service {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	return &Service{
-		pool: pool, cfg: cfg, log: cfg.Log, posts: newGroupCommit(pool), targets: newTargetReader(pool), limits: defaultLimits(),
+		pool: pool, cfg: cfg, log: cfg.Log, posts: newGroupCommit(pool), targets: newTargetReader(pool),
+		limits: defaultLimits(), refused: newRefusals(),
 		hashing: make(chan struct{}, maxHashing), imports: make(chan struct{}, maxImports),
 	}
 }

@@ -14,7 +14,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"muster/fanout"
+	"muster/lists"
 	"muster/lists/inbound"
+	"muster/smtp/smtpserver"
 )
 
 const metricsPath = "/metrics"
@@ -39,6 +41,7 @@ func (n *node) newMetrics(engine *fanout.Engine) *metrics {
 	registry.MustRegister(
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), buildInfo(readBuild()),
 		newCollector(queue.collect), newCollector(collectPool(n.db.Pool)), newCollector(collectMail(n.counts)),
+		newCollector(collectRefused(n.lists, n.mail)), newCollector(collectCopies(engine)),
 	)
 	return &metrics{trusted: n.cfg.Trusted(), queue: queue, pages: promhttp.HandlerFor(registry, promhttp.HandlerOpts{
 		ErrorLog: slog.NewLogLogger(n.log.Handler(), slog.LevelWarn), ErrorHandling: promhttp.ContinueOnError,
@@ -118,6 +121,36 @@ func collectMail(counts *inbound.Counts) collector {
 	}
 }
 
+// collectRefused tells what was not taken: messages by the rule, and commands by the reply.
+func collectRefused(service *lists.Service, servers []*smtpserver.Server) collector {
+	posts := describe("posts_refused_total", "Messages refused, each counted for each recipient, by the rule that refused.", "rule")
+	replies := describe("smtp_refused_total", "SMTP and LMTP replies that refused, by their class.", "class")
+	return func(_, counter emit) {
+		for rule, n := range service.Refusals() {
+			counter(posts, float64(n), rule)
+		}
+		var temporary, permanent int64
+		for _, s := range servers {
+			later, never := s.Refused()
+			temporary, permanent = temporary+later, permanent+never
+		}
+		counter(replies, float64(temporary), "4xx")
+		counter(replies, float64(permanent), "5xx")
+	}
+}
+
+// collectCopies tells what became of copies here.
+func collectCopies(engine *fanout.Engine) collector {
+	copies := describe("copies_total", "Copies by what became of them, each counted at each attempt.", "outcome")
+	return func(_, counter emit) {
+		c := engine.Copies()
+		counter(copies, float64(c.Delivered), "delivered")
+		counter(copies, float64(c.Deferred), "deferred")
+		counter(copies, float64(c.Bounced), "bounced")
+		counter(copies, float64(c.Dropped), "dropped")
+	}
+}
+
 func collectPool(pool *pgxpool.Pool) collector {
 	used := describe("database_connections", "Connections to the database, by what they do.", "state")
 	most := describe("database_connections_max", "Connections to the database that there may be.")
@@ -168,6 +201,9 @@ func (b *backlog) collect(gauge, _ emit) {
 	gauge(describe("queue_unplanned_posts", "Posts and notices accepted, no copy of which is planned."), float64(b.last.Unplanned))
 	gauge(describe("queue_waiting_copies", "Copies not tried yet."), float64(b.last.Waiting))
 	gauge(describe("queue_deferred_copies", "Copies to be tried again."), float64(b.last.Deferred))
+	shards := describe("queue_shards", "Parts of fan-outs, by whether a node may claim them or is sending them.", "state")
+	gauge(shards, float64(b.last.Ready), "ready")
+	gauge(shards, float64(b.last.Claimed), "claimed")
 	gauge(describe("queue_set_aside", "Fan-outs and shards set aside for somebody to look."), float64(b.last.Aside))
 	gauge(describe("queue_figures_at_least", "1 if the queue is so long that its figures are the least there is."), oneIf(b.last.More))
 	age := 0.0

@@ -56,7 +56,7 @@ func serveNode(t *testing.T, trusted string) *node {
 }
 
 // askExpn asks and hangs up, from an address of this machine.
-func askExpn(t *testing.T, n *node, from, want string) {
+func askExpn(t *testing.T, n *node, from, list, want string) {
 	t.Helper()
 	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
 	conn, err := dialer.DialContext(t.Context(), "tcp", n.smtpAddress())
@@ -67,7 +67,7 @@ func askExpn(t *testing.T, n *node, from, want string) {
 	if err := conn.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := io.WriteString(conn, "EXPN dev@lists.example\r\nQUIT\r\n"); err != nil {
+	if _, err := io.WriteString(conn, "EXPN "+list+"@lists.example\r\nQUIT\r\n"); err != nil {
 		t.Fatal(err)
 	}
 	all, err := io.ReadAll(conn)
@@ -112,9 +112,10 @@ func TestMetricsOfANode(t *testing.T) {
 	if _, err := n.lists.AddMember(t.Context(), lists.CLI(), dev.ID, bob); err != nil {
 		t.Fatal(err)
 	}
-	askExpn(t, n, "127.0.0.1", "250 <bob@b.example>")
-	askExpn(t, n, "127.0.0.2", "252 ")
-	askExpn(t, n, "127.0.0.2", "252 ")
+	askExpn(t, n, "127.0.0.1", "dev", "250 <bob@b.example>")
+	askExpn(t, n, "127.0.0.2", "dev", "252 ")
+	askExpn(t, n, "127.0.0.2", "dev", "252 ")
+	askExpn(t, n, "127.0.0.1", "nosuch", "550 ")
 	status, page := getMetrics(t, n, "")
 	if status != http.StatusOK {
 		t.Errorf("status %d", status)
@@ -123,7 +124,10 @@ func TestMetricsOfANode(t *testing.T) {
 		`muster_questions_total{answer="listed",by="trusted",verb="EXPN"} 1`,
 		`muster_questions_total{answer="cannot_tell",by="stranger",verb="EXPN"} 2`,
 		`muster_questions_total{answer="refused",by="stranger",verb="VRFY"} 0`,
-		`muster_posts_total{outcome="accepted"} 0`, "muster_smtp_sessions ", "muster_queue_up 1", "muster_queue_unplanned_posts 0",
+		`muster_posts_total{outcome="accepted"} 0`, `muster_posts_refused_total{rule="not-member"} 0`,
+		`muster_smtp_refused_total{class="4xx"} 0`, `muster_smtp_refused_total{class="5xx"} 1`, `muster_copies_total{outcome="delivered"} 0`,
+		`muster_copies_total{outcome="bounced"} 0`, `muster_queue_shards{state="ready"} 0`, `muster_queue_shards{state="claimed"} 0`,
+		"muster_smtp_sessions ", "muster_queue_up 1", "muster_queue_unplanned_posts 0",
 		"muster_queue_oldest_age_seconds 0", `muster_database_connections{state="idle"} `, "muster_database_connections_max ",
 		`muster_build_info{go="go1.`, "go_goroutines ",
 	} {

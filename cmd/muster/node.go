@@ -16,6 +16,7 @@ import (
 	"muster/lists"
 	"muster/lists/dkim"
 	"muster/lists/inbound"
+	"muster/smtp/smtpserver"
 	"muster/templates"
 )
 
@@ -28,6 +29,7 @@ type node struct {
 	db       *database
 	lists    *lists.Service
 	counts   *inbound.Counts
+	mail     []*smtpserver.Server
 
 	smtp, lmtp, http []net.Listener
 	certificate      *certificate

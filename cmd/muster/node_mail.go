@@ -36,11 +36,15 @@ func (s mailServer) Serve() error {
 func (n *node) wireMail() {
 	backend := inbound.New(n.lists, inbound.Config{Hostname: n.cfg.Hostname, Log: n.log})
 	n.counts = backend.Counts()
-	if len(n.smtp) > 0 {
-		n.front = append(n.front, mailServer{n.mailServer(backend, false), n.smtp})
-	}
-	if len(n.lmtp) > 0 {
-		n.front = append(n.front, mailServer{n.mailServer(backend, true), n.lmtp})
+	n.serveMail(n.mailServer(backend, false), n.smtp)
+	n.serveMail(n.mailServer(backend, true), n.lmtp)
+}
+
+// serveMail lets a server listen, if there is anything to listen on.
+func (n *node) serveMail(s *smtpserver.Server, listeners []net.Listener) {
+	if len(listeners) > 0 {
+		n.mail = append(n.mail, s)
+		n.front = append(n.front, mailServer{s, listeners})
 	}
 }
 

@@ -1,6 +1,7 @@
 package inbound_test
 
 import (
+	"maps"
 	"strings"
 	"testing"
 
@@ -34,7 +35,8 @@ func TestCounts(t *testing.T) {
 	h.list("twin@one.example", nil)
 	h.list("twin@two.example", nil)
 	h.person("out@o.example")
-	near := h.serve(&smtpserver.Server{Trusted: trustAll}, "tcp")
+	server := &smtpserver.Server{Trusted: trustAll}
+	near := h.serve(server, "tcp")
 	far := h.serve(&smtpserver.Server{}, "tcp")
 	trusted := h.talk(near(), "EHLO me.example")
 	other := h.talk(far(), "EHLO me.example", auth("out@o.example"))
@@ -79,6 +81,15 @@ func TestCounts(t *testing.T) {
 	if d := cmp.Diff(map[string]int64{"accepted": 1, "duplicate": 1, "held": 1, "refused": 1}, messages); d != "" {
 		t.Errorf("messages (-want +got):\n%s", d)
 	}
+	refusals := h.lists.Refusals()
+	maps.DeleteFunc(refusals, func(_ string, n int64) bool { return n == 0 })
+	if d := cmp.Diff(map[string]int64{"from": 1}, refusals); d != "" {
+		t.Errorf("refusals (-want +got):\n%s", d)
+	}
+	// EXPN of nobody, the ambiguous VRFY, and the message.
+	if temporary, permanent := server.Refused(); temporary != 0 || permanent != 3 {
+		t.Errorf("replies that refused: %d temporary, %d permanent", temporary, permanent)
+	}
 }
 
 // What the database did not answer is not what may not be said, though the client hears the same.
@@ -86,7 +97,8 @@ func TestCountsOfTrouble(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)
 	h.add(h.list("dev@lists.example", map[string]string{"post_policy": "anyone"}), "bob@b.example")
-	c := h.talk(h.serve(&smtpserver.Server{Trusted: trustAll}, "tcp")(), "EHLO me.example")
+	server := &smtpserver.Server{Trusted: trustAll}
+	c := h.talk(h.serve(server, "tcp")(), "EHLO me.example")
 	c.say("MAIL FROM:<bob@b.example>")
 	c.want("RCPT TO:<dev@lists.example>", "250 *")
 	c.want("DATA", "354 *")
@@ -105,5 +117,8 @@ func TestCountsOfTrouble(t *testing.T) {
 	}
 	if d := cmp.Diff(map[string]int64{"failed": 1}, messages); d != "" {
 		t.Errorf("messages (-want +got):\n%s", d)
+	}
+	if temporary, permanent := server.Refused(); temporary != 1 || permanent != 0 {
+		t.Errorf("replies that refused: %d temporary, %d permanent", temporary, permanent)
 	}
 }

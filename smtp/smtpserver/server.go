@@ -12,6 +12,8 @@ import (
 	"net/netip"
 	"sync"
 	"sync/atomic"
+
+	"muster/smtp"
 )
 
 // ErrServerClosed is what Serve returns after Shutdown.
@@ -41,6 +43,7 @@ type Server struct {
 	buffers  sync.Pool     // of *bufio.Reader
 	stopping chan struct{} // closed by Shutdown
 	taken    atomic.Int64  // sessions, for busy
+	refused  refused
 
 	mu        sync.Mutex
 	closing   bool
@@ -121,3 +124,20 @@ func (s *Server) busy() bool {
 
 // newID makes a name for a session, for people to find its lines in a log.
 func newID() string { return rand.Text()[:10] }
+
+// refused counts replies by whether trying again may help.
+type refused struct{ temporary, permanent atomic.Int64 }
+
+func (c *refused) add(r *smtp.Reply) {
+	switch r.Code / 100 {
+	case 4:
+		c.temporary.Add(1)
+	case 5:
+		c.permanent.Add(1)
+	}
+}
+
+// Refused is how many replies said no since the server was made: 4xx and 5xx.
+func (s *Server) Refused() (temporary, permanent int64) {
+	return s.refused.temporary.Load(), s.refused.permanent.Load()
+}

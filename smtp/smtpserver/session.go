@@ -214,6 +214,7 @@ func (s *session) isExcused() bool {
 
 // write puts a reply on its way, with an enhanced code where RFC 2034 §4 wants one.
 func (s *session) write(r *smtp.Reply) error {
+	s.server.refused.add(r)
 	return s.wire.write(r, s.client.Extended && !s.command.plain)
 }
 
