@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+	"go.uber.org/goleak"
 
 	"muster/lists"
 	"muster/lists/inbound"
@@ -21,9 +22,12 @@ import (
 	"muster/smtp/smtpserver"
 )
 
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
 // host is a real server over a real database.
 type host struct {
 	t       testing.TB
+	name    string
 	url     string
 	pool    *pgxpool.Pool
 	lists   *lists.Service
@@ -32,15 +36,20 @@ type host struct {
 
 func newHost(t testing.TB) *host {
 	t.Helper()
-	h := &host{t: t, url: testdb.URL(t)}
+	return newHostNamed(t, "mx.lists.example")
+}
+
+func newHostNamed(t testing.TB, name string) *host {
+	t.Helper()
+	h := &host{t: t, name: name, url: testdb.URL(t)}
 	pool, err := pgxpool.New(t.Context(), h.url)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(pool.Close)
 	h.pool = pool
-	h.lists = lists.New(pool, lists.Config{Hostname: "mx.lists.example"})
-	h.backend = inbound.New(h.lists, inbound.Config{Hostname: "mx.lists.example"})
+	h.lists = lists.New(pool, lists.Config{Hostname: name})
+	h.backend = inbound.New(h.lists, inbound.Config{Hostname: name})
 	return h
 }
 
@@ -55,7 +64,7 @@ func (h *host) serve(s *smtpserver.Server, network string) func() net.Conn {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	s.Hostname, s.Backend, s.AllowPlainAuth = "mx.lists.example", h.backend, true
+	s.Hostname, s.Backend, s.AllowPlainAuth = h.name, h.backend, true
 	done := make(chan error, 1)
 	go func() { done <- s.Serve(l) }()
 	h.t.Cleanup(func() {
@@ -132,6 +141,14 @@ func (c *talk) want(line, reply string) {
 	}
 }
 
+// wantAll is want of lines and replies in turn.
+func (c *talk) wantAll(turns ...string) {
+	c.t.Helper()
+	for i := 0; i < len(turns); i += 2 {
+		c.want(turns[i], turns[i+1])
+	}
+}
+
 // send is a whole message; its replies from MAIL to the end of DATA.
 func (c *talk) send(from string, to []string, text string) string {
 	c.t.Helper()
@@ -143,7 +160,9 @@ func (c *talk) send(from string, to []string, text string) string {
 	return c.say(strings.ReplaceAll(text, "\n", "\r\n") + ".")
 }
 
-func auth(user string) string {
+func auth(user string) string { return authWith(user, password) }
+
+func authWith(user, password string) string {
 	return "AUTH PLAIN " + base64.StdEncoding.EncodeToString([]byte("\x00"+user+"\x00"+password))
 }
 
