@@ -59,12 +59,12 @@ func (c *Conn) BodyFrom(r io.Reader) (int64, error) {
 		total    int64
 		in       = make([]byte, 32<<10)
 		out      Text
-		prepared = stuffer{lineStart: true}
+		prepared Stuffer
 	)
 	for {
 		n, err := r.Read(in)
 		total += int64(n)
-		out = prepared.append(out[:0], in[:n])
+		out = prepared.Append(out[:0], in[:n])
 		if e := c.Body(out); e != nil {
 			return total, e
 		}
@@ -76,6 +76,32 @@ func (c *Conn) BodyFrom(r io.Reader) (int64, error) {
 			return total, nil
 		case err != nil:
 			return total, c.fail(&Error{Stage: StageBody, Err: fmt.Errorf("reading the text: %w", err)})
+		}
+	}
+}
+
+// textPiece is how much of a Text that is read is in memory at a time.
+const textPiece = 64 << 10
+
+// TextFrom adds Text that is read from r, piece by piece, for one too long to be held in memory by
+// every connection. The last piece stays queued, like a short text. An error of r closes the
+// connection, as with BodyFrom.
+func (c *Conn) TextFrom(r io.Reader) error {
+	if err := c.demand(phaseText); err != nil {
+		return err
+	}
+	piece := make(Text, textPiece) // not shared: it is read until Finish returned
+	for {
+		n, err := io.ReadFull(r, piece)
+		last := err == io.EOF || err == io.ErrUnexpectedEOF
+		if err != nil && !last {
+			return c.fail(&Error{Stage: StageBody, Err: fmt.Errorf("reading the text: %w", err)})
+		}
+		if err := c.Body(piece[:n]); err != nil || last {
+			return err
+		}
+		if err := c.Flush(); err != nil {
+			return err
 		}
 	}
 }
@@ -165,12 +191,32 @@ func (c *Conn) writeSegments() error {
 		_, err := c.segments.WriteTo(c.stream.Conn)
 		return err
 	}
-	// TLS would make a record of each segment.
+	// TLS would make a record of each segment: short ones go together, long ones need no copy.
 	c.scratch = c.scratch[:0]
 	for _, s := range all {
-		c.scratch = append(c.scratch, s...)
+		if len(c.scratch)+len(s) > tlsRecord {
+			if err := c.writeScratch(); err != nil {
+				return err
+			}
+		}
+		if len(s) <= tlsRecord {
+			c.scratch = append(c.scratch, s...)
+		} else if _, err := c.stream.Conn.Write(s); err != nil {
+			return err
+		}
+	}
+	return c.writeScratch()
+}
+
+// tlsRecord is the most that a TLS record holds (RFC 8446 §5.1).
+const tlsRecord = 16 << 10
+
+func (c *Conn) writeScratch() error {
+	if len(c.scratch) == 0 {
+		return nil
 	}
 	_, err := c.stream.Conn.Write(c.scratch)
+	c.scratch = c.scratch[:0]
 	return err
 }
 

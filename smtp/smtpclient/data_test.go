@@ -129,6 +129,56 @@ func TestBodyFromBrokenReader(t *testing.T) {
 	}
 }
 
+// A Text that is read arrives as it is, wherever its pieces end: also between the two dots of a line,
+// and between CR and LF.
+func TestTextFrom(t *testing.T) {
+	t.Parallel()
+	const piece = 64 << 10
+	for size := piece - 4; size <= piece+4; size++ {
+		line := strings.Repeat("x", size-len("\r\n")) + "\r\n"
+		for _, text := range []string{line, line + "..", line + "..\r\n", line + "..a\r\n" + strings.Repeat("..\r\n", piece)} {
+			texts := make(chan string, 1)
+			c := dial(t, listen(t, receive(texts)))
+			begin(t, c, to(t, "a@x.example"))
+			body(t, c, "A: b\r\n")
+			if err := c.TextFrom(iotest.HalfReader(strings.NewReader(text))); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := c.Finish(nil); err != nil {
+				t.Fatal(err)
+			}
+			want := "A: b\r\n" + text
+			if !strings.HasSuffix(want, "\r\n") {
+				want += "\r\n"
+			}
+			if got := <-texts; got != want {
+				t.Errorf("a text of %d octets, its first line of %d, differs from the %d sent", len(got), size, len(want))
+			}
+		}
+	}
+}
+
+func TestTextFromBrokenReader(t *testing.T) {
+	t.Parallel()
+	broken := errors.New("disk on fire")
+	c := dial(t, listen(t, func(f *far) {
+		f.greet("PIPELINING")
+		f.hear(mailLine, "RCPT TO:<a@x.example>", "DATA")
+		f.say("250 k", "250 k", "354 go")
+		if got := f.rest(); strings.Contains(got, "\r\n.\r\n") {
+			t.Errorf("a part of a message was sent as a message: %d octets", len(got))
+		}
+	}))
+	begin(t, c, to(t, "a@x.example"))
+	err := c.TextFrom(io.MultiReader(strings.NewReader(strings.Repeat("line\r\n", 20_000)), iotest.ErrReader(broken)))
+	if !errors.Is(err, broken) {
+		t.Fatal(err)
+	}
+	if _, err := c.Finish(nil); err == nil {
+		t.Error("Finish after a broken text")
+	}
+}
+
 // Flush lets the text go ahead of its dot, and only the text.
 func TestFlushHoldsTheDotBack(t *testing.T) {
 	t.Parallel()

@@ -6,7 +6,7 @@
 //   - RFC 2920, PIPELINING
 //   - RFC 1870 (SIZE), RFC 6152 (8BITMIME), RFC 6531 and RFC 6532 (SMTPUTF8), RFC 3461 (DSN), RFC 9422 (LIMITS)
 //   - RFC 2034 and RFC 3463, enhanced status codes
-//   - RFC 3207 (STARTTLS), RFC 8314 (implicit TLS) and RFC 7435 (opportunistic security)
+//   - RFC 3207 (STARTTLS), RFC 8314 (implicit TLS), RFC 7435 (opportunistic security) and RFC 8446 (records)
 //   - RFC 4954 (AUTH) and its predecessor RFC 2554, RFC 4616 (PLAIN)
 //
 // CHUNKING (RFC 3030) is read from EHLO and not used: DATA and PIPELINING already cost one write
@@ -30,7 +30,9 @@
 // lost) calls Abort instead and the server throws away what it has (RFC 5321 §4.1.1.10).
 //
 // Begin and Finish keep the envelope until ReadEnvelope returned; Body keeps its segments until
-// Flush or Finish returned. Segments are only read and may be shared by many connections.
+// Flush or Finish returned. Segments are only read and may be shared by many connections. A text too
+// long for memory is read from where it is: prepared by a Stuffer before, it goes out by TextFrom, in
+// pieces of 64 KiB; as it came, by BodyFrom.
 //
 // # Errors
 //

@@ -16,8 +16,8 @@ func Prepare(mail []byte) Text {
 	if isPrepared(mail) {
 		return mail
 	}
-	s := stuffer{lineStart: true}
-	return s.append(make(Text, 0, len(mail)+len(mail)/64+16), mail)
+	var s Stuffer
+	return s.Append(make(Text, 0, len(mail)+len(mail)/64+16), mail)
 }
 
 // isPrepared says whether b needs no change.
@@ -38,13 +38,15 @@ func isPrepared(b []byte) bool {
 	return true
 }
 
-// stuffer makes Text of octets that arrive in pieces.
-type stuffer struct {
-	lineStart bool // the next octet begins a line
-	skipLF    bool // the last octet was a CR that has become CRLF already
+// Stuffer makes Text of mail that arrives in pieces, cut anywhere. The zero value is one at the
+// beginning of a line.
+type Stuffer struct {
+	inLine bool // the next octet does not begin a line
+	skipLF bool // the last octet was a CR that has become CRLF already
 }
 
-func (s *stuffer) append(dst Text, src []byte) Text {
+// Append appends the next piece as Text.
+func (s *Stuffer) Append(dst Text, src []byte) Text {
 	for len(src) > 0 {
 		if s.skipLF {
 			s.skipLF = false
@@ -53,17 +55,17 @@ func (s *stuffer) append(dst Text, src []byte) Text {
 				continue
 			}
 		}
-		if s.lineStart && src[0] == '.' {
+		if !s.inLine && src[0] == '.' {
 			dst = append(dst, '.')
 		}
 		end := bytes.IndexAny(src, "\r\n")
 		if end < 0 {
-			s.lineStart = false
+			s.inLine = true
 			return append(dst, src...)
 		}
 		dst = append(dst, src[:end]...)
 		dst = append(dst, "\r\n"...)
-		s.lineStart, s.skipLF = true, src[end] == '\r'
+		s.inLine, s.skipLF = false, src[end] == '\r'
 		src = src[end+1:]
 	}
 	return dst

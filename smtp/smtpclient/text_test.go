@@ -61,6 +61,12 @@ func FuzzPrepare(f *testing.F) {
 	f.Fuzz(func(t *testing.T, mail []byte) {
 		text := smtpclient.Prepare(bytes.Clone(mail))
 		checkText(t, text)
+		for i := range len(mail) + 1 {
+			var s smtpclient.Stuffer
+			if got := s.Append(s.Append(nil, mail[:i]), mail[i:]); !bytes.Equal(got, text) {
+				t.Fatalf("%q, cut at %d, became %q, not %q", mail, i, got, text)
+			}
+		}
 		// What a receiver unstuffs is the mail again, but for the line ends.
 		var got []string
 		for line := range strings.SplitSeq(string(text), "\r\n") {
