@@ -2,6 +2,7 @@ package dkim
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"hash"
 )
 
@@ -84,13 +85,26 @@ func appendRelaxed(dst []byte, f field) []byte {
 	return append(dst, "\r\n"...)
 }
 
-// hashBody writes a body in its relaxed form into h (RFC 6376 §3.4.4): white space at the end of a
-// line goes, other white space is one space, empty lines at the end go, and what then is not empty
-// ends with CRLF.
-func hashBody(h hash.Hash, body []byte) {
-	const chunk = 8 << 10
-	out := make([]byte, 0, chunk+8)
-	ends, space, text, last := 0, false, false, byte(0)
+// bodyHash hashes a body that comes in pieces in its relaxed form (RFC 6376 §3.4.4): white space at
+// the end of a line goes, other white space is one space, empty lines at the end go, and what then is
+// not empty ends with CRLF.
+type bodyHash struct {
+	hash  hash.Hash
+	out   []byte // relaxed, to be hashed
+	ends  int    // line ends since the last text
+	space bool   // and white space
+	text  bool   // there was text
+	last  byte   // octet of the piece before
+}
+
+const hashChunk = 8 << 10
+
+func newBodyHash() *bodyHash {
+	return &bodyHash{hash: sha256.New(), out: make([]byte, 0, hashChunk+8)}
+}
+
+func (b *bodyHash) write(body []byte) {
+	out, ends, space, last := b.out, b.ends, b.space, b.last
 	for _, c := range body {
 		before := last
 		last = c
@@ -103,25 +117,33 @@ func hashBody(h hash.Hash, body []byte) {
 			space = true
 		default:
 			for ; ends > 0; ends-- {
-				out = append(out, "\r\n"...)
-				if len(out) >= chunk {
-					h.Write(out)
-					out = out[:0]
-				}
+				out = b.enough(append(out, "\r\n"...))
 			}
 			if space {
 				out = append(out, ' ')
 			}
-			out = append(out, c)
-			space, text = false, true
-			if len(out) >= chunk {
-				h.Write(out)
-				out = out[:0]
-			}
+			out = b.enough(append(out, c))
+			space, b.text = false, true
 		}
 	}
-	if text {
-		out = append(out, "\r\n"...)
+	b.out, b.ends, b.space, b.last = out, ends, space, last
+}
+
+// enough hashes what there is, where it is enough.
+func (b *bodyHash) enough(out []byte) []byte {
+	if len(out) < hashChunk {
+		return out
 	}
-	h.Write(out)
+	b.hash.Write(out)
+	return out[:0]
+}
+
+// sum ends the body.
+func (b *bodyHash) sum() []byte {
+	b.hash.Write(b.out)
+	if b.text {
+		b.hash.Write([]byte("\r\n"))
+	}
+	b.out = b.out[:0]
+	return b.hash.Sum(nil)
 }

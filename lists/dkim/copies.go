@@ -23,6 +23,7 @@ type Message struct {
 	Top  []byte    // fields
 	Own  []byte    // an example of a copy's own fields: in all copies the same fields, with other values
 	Rest []byte    // fields, an empty line, the body
+	Long *Rest     // where it is not nil, stands for Rest
 	Time time.Time // that the signature says it was made
 }
 
@@ -65,19 +66,22 @@ var errOwn = errors.New("a copy's own fields are not those it was prepared for")
 func Prepare(keys []*Key, m Message, write FieldFunc) (*Copies, error) {
 	c := &Copies{keys: keys}
 	c.spare.New = func() any { return &work{hash: sha256.New()} }
+	rest := m.Long
+	if rest == nil {
+		rest = NewRest()
+		_, _ = rest.Write(m.Rest)
+	}
 	h := sha256.New()
-	names, err := c.cover(h, m)
+	names, err := c.cover(h, &m, rest.fields())
 	if err != nil {
 		return nil, err
 	}
 	if c.state, err = h.(encoding.BinaryAppender).AppendBinary(nil); err != nil {
 		return nil, err
 	}
-	_, body := splitMessage(m.Rest)
-	bodyHash := sha256.New()
-	hashBody(bodyHash, body)
+	bodyHash := rest.body.sum()
 	for _, k := range keys {
-		value := headValue(k, names, bodyHash.Sum(nil), m.Time)
+		value := headValue(k, names, bodyHash, m.Time)
 		text := bytes.TrimRight(write("DKIM-Signature", value), "\r\n")
 		f, _, _ := splitField(text)
 		c.heads = append(c.heads, head{text, bytes.TrimRight(appendRelaxed(nil, f), "\r\n")})
@@ -92,10 +96,9 @@ func Prepare(keys []*Key, m Message, write FieldFunc) (*Copies, error) {
 
 // cover hashes what all copies share and returns the names of all fields signed, in the order of
 // signing. Of fields of the same name the last is signed first (RFC 6376 §5.4.2).
-func (c *Copies) cover(h hash.Hash, m Message) (names []string, err error) {
+func (c *Copies) cover(h hash.Hash, m *Message, rest []field) (names []string, err error) {
 	top, _ := splitMessage(m.Top)
 	own, _ := splitMessage(m.Own)
-	rest, _ := splitMessage(m.Rest)
 	var buf []byte
 	var personal []cover
 	for _, cover := range covers() {
