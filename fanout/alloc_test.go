@@ -47,7 +47,7 @@ func TestAllocationsOfACopy(t *testing.T) {
 			t.Fatal(err)
 		}
 		b.note(answer)
-		if err := conn.Body(m.before, b.personal, m.after); err != nil {
+		if err := m.send(conn, b.personal); err != nil {
 			t.Fatal(err)
 		}
 		reply, err := conn.Finish(nil)

@@ -22,7 +22,9 @@ type source struct {
 	kind      string // 'post', 'owners', 'admins' or 'notice'
 	verp      bool
 	accepted  time.Time
-	raw       []byte // of a post
+	post      string // its id
+	size      int64
+	raw       []byte // of a post that is composed in memory
 	headerLen int
 	received  string // our Received field
 	messageID string
@@ -48,10 +50,11 @@ func (l listName) role(suffix string) smtp.Address {
 }
 
 // message is a composed message, made once for all its copies and shared by all connections. What
-// differs from member to member stands between before and after.
+// differs from member to member stands between before and after, which of a long message is in a file.
 type message struct {
 	before, after smtpclient.Text
-	size          int64 // octets of a copy, about: without what is personal
+	long          *longText // in place of after
+	size          int64     // octets of a copy, about: without what is personal
 	eightbit      bool
 	utf8          bool
 	sender        smtp.Address // envelope sender of copies that are not personal
@@ -78,15 +81,30 @@ func sealDay(t time.Time) int { return int(t.Unix() / (24 * 60 * 60)) }
 
 var errNoList = errors.New("post without a list")
 
-// compose makes the message of a post.
+// compose makes the message of a post that is in memory.
 func compose(src *source, seals Sealer, base string) (*message, error) {
+	m, after, err := composeHeader(src, src.raw, seals, base)
+	if err != nil {
+		return nil, err
+	}
+	body := src.raw[src.headerLen:]
+	after.Grow(len(body))
+	after.Write(body)
+	m.after = smtpclient.Prepare(after.Bytes())
+	m.size += int64(len(body))
+	return m, nil
+}
+
+// composeHeader makes the message of a post whose header is whole in raw, up to after, of which it
+// makes the header.
+func composeHeader(src *source, raw []byte, seals Sealer, base string) (m *message, after *header, err error) {
 	if len(src.lists) == 0 && src.kind != "admins" {
-		return nil, errNoList
+		return nil, nil, errNoList
 	}
-	if src.headerLen < 0 || src.headerLen > len(src.raw) {
-		return nil, fmt.Errorf("header of %d octets in a message of %d", src.headerLen, len(src.raw))
+	if src.headerLen < 0 || src.headerLen > len(raw) {
+		return nil, nil, fmt.Errorf("header of %d octets in a message of %d", src.headerLen, len(raw))
 	}
-	m := &message{
+	m = &message{
 		eightbit: src.eightbit,
 		utf8:     src.utf8,
 		seals:    seals,
@@ -95,9 +113,10 @@ func compose(src *source, seals Sealer, base string) (*message, error) {
 	if !src.null && len(src.lists) > 0 { // mail to the site's admins has nobody who would read of its bounces
 		m.sender = src.lists[0].role("bounces")
 	}
-	var before, after header
+	var before header
+	after = &header{}
 	before.WriteString(receivedField(src.received))
-	raw := src.raw[:src.headerLen]
+	raw = raw[:src.headerLen]
 	drop := isReturnPath
 	if src.kind == "post" {
 		drop = isReplaced
@@ -114,11 +133,39 @@ func compose(src *source, seals Sealer, base string) (*message, error) {
 		after.field("Message-ID", src.messageID)
 	}
 	after.Write(without(raw, drop))
-	after.Write(src.raw[src.headerLen:])
 	m.before = smtpclient.Prepare(before.Bytes())
-	m.after = smtpclient.Prepare(after.Bytes())
 	m.size = int64(before.Len() + after.Len())
-	return m, nil
+	return m, after, nil
+}
+
+// send adds the text of a copy to what goes out over a connection.
+func (m *message) send(conn *smtpclient.Conn, personal smtpclient.Text) error {
+	var err error
+	if m.personal {
+		err = conn.Body(m.before, personal, m.after)
+	} else {
+		err = conn.Body(m.before, m.after)
+	}
+	if err != nil || m.long == nil {
+		return err
+	}
+	return conn.TextFrom(m.long.open())
+}
+
+// memory is the octets that a message takes in memory, about.
+func (m *message) memory() int64 {
+	n := cap(m.before) + cap(m.after)
+	if m.signs != nil {
+		n += cap(m.signs.top)
+	}
+	return int64(n)
+}
+
+// close removes the file of a long message.
+func (m *message) close() {
+	if m.long != nil {
+		m.long.close()
+	}
 }
 
 // receivedField makes sure that the stored field has a name and an end.

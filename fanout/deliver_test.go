@@ -20,6 +20,7 @@ func quick(c *Config) {
 	c.pace.soon = func() time.Duration { return 50 * time.Millisecond }
 	c.pace.block = func(int) time.Duration { return 100 * time.Millisecond }
 	c.pace.steady = 100 * time.Millisecond
+	c.pace.disk = 50 * time.Millisecond
 }
 
 // once fails the test unless everybody of n members got exactly one copy.

@@ -22,6 +22,23 @@
 // connection. Run is called once; it returns after its context ended and the transactions in
 // flight are finished and saved.
 //
+// # Memory
+//
+// However many posts are on their way, and however long they are, they take a bounded memory: nobody
+// waits for another's message to be gone, for a destination that has stalled could make that wait
+// last for hours.
+//
+//   - A post of up to 1 MiB is composed in memory and shared by all connections that send it. The
+//     messages in memory, those that are kept for the next shard among them, have 32 MiB together.
+//   - A longer one, or one for which these have no room, is composed piece by piece into a file that
+//     has no name any more (Config.SpoolDir), as it goes on the wire: with its dots doubled. Each
+//     connection reads it in pieces of 64 KiB. The file goes when it was not sent for a while, at the
+//     end of Run, or with the process.
+//   - At most three messages are read from the database at a time.
+//
+// A file that cannot be written, or read again, costs no copy: its shards wait for a few seconds and
+// go back to the queue.
+//
 // It follows
 //
 //   - RFC 5321, Simple Mail Transfer Protocol: sending (§4.5.4), finding the next hop (§5), too many recipients (§4.5.3.1.10), trace fields (§4.4)

@@ -40,6 +40,9 @@ type Config struct {
 	// Grace is for transactions in flight when Run is to end; 0: 30 s.
 	Grace    time.Duration
 	Timeouts smtpclient.Timeouts
+	// SpoolDir is where the texts of long messages are while they are sent; "": the system's directory
+	// for temporary files.
+	SpoolDir string
 	// DialContext replaces the dialler of outgoing connections.
 	DialContext func(ctx context.Context, network, addr string) (net.Conn, error)
 	Log         *slog.Logger // nil: nothing is logged
@@ -65,6 +68,7 @@ type pace struct {
 	slot   time.Duration // that a member of a mixed shard waits for its destination
 	steady time.Duration // that a window which proved too wide stays as it is
 	grace  time.Duration // for transactions in flight when the process is to end
+	disk   time.Duration // before a file that failed is tried again
 	block  func(failures int) time.Duration
 	soon   func() time.Duration
 	retry  func(attempt int) time.Duration
@@ -85,6 +89,7 @@ func (p pace) withDefaults() pace {
 	set(&p.slot, 30*time.Second)
 	set(&p.steady, time.Minute)
 	set(&p.grace, 30*time.Second)
+	set(&p.disk, 15*time.Second)
 	if p.block == nil {
 		p.block = blockWait
 	}
@@ -224,6 +229,7 @@ func (e *Engine) serve(ctx context.Context, node int64, resolver Resolver) (err 
 	if !stop.Stop() && ctx.Err() != nil {
 		err = ErrUnfinished
 	}
+	t.library.close()
 	endGround()
 	base.Wait()
 	e.leave(node)

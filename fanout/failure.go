@@ -106,6 +106,26 @@ func (w *worker) broken(b *batch, err error) {
 	w.settle(b, b.refused[0])
 }
 
+// unread is for a batch whose text could not be read from its file. The connection had begun with
+// it and is ended; the run waits for a file written anew.
+func (w *worker) unread(b *batch, err error) {
+	w.hangUp()
+	w.back(nil, b)
+	w.saved()
+	r := b.run
+	w.t.library.spoil(r.Fanout, err)
+	if r.lost != nil {
+		return
+	}
+	if w.current == r {
+		w.current = nil
+	}
+	if w.after == r {
+		w.after = nil
+	}
+	w.t.putOff(r, err)
+}
+
 // ended is for a connection that ended with or after the final dot of b: what was said, if
 // anything was, is b's outcome, and the next batch was not sent.
 func (w *worker) ended(b, next *batch, said refusal, err error) {

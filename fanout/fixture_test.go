@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -85,6 +86,12 @@ const testMessage = "From: Ann <ann@a.example>\r\nTo: dev@lists.example\r\nSubje
 
 func (w *world) post(list int64, raw string) uuid.UUID {
 	w.t.Helper()
+	return w.postIn(list, raw, 256<<10)
+}
+
+// postIn posts a message that is stored in pieces of some octets.
+func (w *world) postIn(list int64, raw string, piece int) uuid.UUID {
+	w.t.Helper()
 	id := uuid.Must(uuid.NewV7())
 	ctx := context.Background()
 	tx, err := w.pool.Begin(ctx)
@@ -97,8 +104,12 @@ func (w *world) post(list int64, raw string) uuid.UUID {
 		VALUES ($1, $2, $3, 'post', 'accepted', now(), 'ann@a.example', 'ann@a.example', '<1@a.example>', 'hello', $4,
 			'from a.example by lists.example; Mon, 1 Jan 2024 00:00:00 +0000', false, false, $5)`,
 		id, id.String(), list, len(raw), header)
-	if err == nil {
-		_, err = tx.Exec(ctx, `INSERT INTO post_raw (post, n, bytes) VALUES ($1, 0, $2)`, id, []byte(raw))
+	n := 0
+	for p := range slices.Chunk([]byte(raw), piece) {
+		if err == nil {
+			_, err = tx.Exec(ctx, `INSERT INTO post_raw (post, n, bytes) VALUES ($1, $2, $3)`, id, n, p)
+		}
+		n++
 	}
 	if err == nil {
 		err = tx.Commit(ctx)

@@ -15,17 +15,26 @@ type poison struct{ error }
 
 func (p poison) Unwrap() error { return p.error }
 
-// maxShelf bounds the octets of messages that are kept although nobody sends them just now.
-const maxShelf = 32 << 20
+const (
+	// maxInMemory bounds the octets of the messages in memory, those that are sent and those that are
+	// kept for who may send them next. A message that has no room there is written to a file.
+	maxInMemory = 32 << 20
+	// longAt is the size from which a message is always in a file.
+	longAt = 1 << 20
+	// maxOnDisk bounds the octets of files that are kept although nobody sends them just now.
+	maxOnDisk = 256 << 20
+)
 
 // library holds the composed messages that are being sent, each once, however many connections
-// send it.
+// send it: short ones in memory, long ones in files. So what all of them take in memory is bounded
+// however many there are, and none waits for another to have been sent.
 type library struct {
 	pool  *pgxpool.Pool
 	seals func(context.Context) (Sealer, error)
 	keys  KeysFunc
 	mail  MailFunc
 	site  site
+	dir   string // of files
 
 	mu    sync.Mutex
 	shelf map[int64]*volume
@@ -35,15 +44,18 @@ type library struct {
 type volume struct {
 	ready   chan struct{}
 	m       *message
-	err     error
+	err     error // also of a file that could not be read later
 	readers int
 	used    time.Time
+	memory  int64 // octets
+	disk    int64
 }
 
 func newLibrary(pool *pgxpool.Pool, cfg *Config) *library {
 	return &library{
 		pool: pool, seals: cfg.Seals, keys: cfg.Keys, mail: cfg.Mail,
 		site:  site{hostname: cfg.Hostname, base: cfg.BaseURL},
+		dir:   cfg.SpoolDir,
 		shelf: map[int64]*volume{},
 	}
 }
@@ -61,15 +73,32 @@ func (l *library) borrow(ctx context.Context, fanout int64) (*message, error) {
 	v.readers++
 	l.mu.Unlock()
 	if first {
-		v.m, v.err = l.compose(ctx, fanout)
+		m, err := l.compose(ctx, fanout)
+		l.mu.Lock()
+		v.fill(m, err)
+		l.mu.Unlock()
 		close(v.ready)
 	}
 	<-v.ready
-	if v.err != nil {
+	l.mu.Lock()
+	err := v.err
+	l.mu.Unlock()
+	if err != nil {
 		l.giveBack(fanout)
-		return nil, v.err
+		return nil, err
 	}
 	return v.m, nil
+}
+
+func (v *volume) fill(m *message, err error) {
+	v.m, v.err, v.memory = m, err, 0
+	if m == nil {
+		return
+	}
+	v.memory = m.memory()
+	if m.long != nil {
+		v.disk = m.long.size
+	}
 }
 
 func (l *library) giveBack(fanout int64) {
@@ -79,34 +108,93 @@ func (l *library) giveBack(fanout int64) {
 	v.readers--
 	v.used = time.Now()
 	if v.err != nil && v.readers == 0 {
-		delete(l.shelf, fanout)
+		l.remove(fanout)
 	}
 	l.tidy()
 }
 
-// tidy takes out what was not used for longest, until the rest is small enough.
-func (l *library) tidy() {
+// spoil is told of a message whose file cannot be read. Once all have given it back it is composed
+// again.
+func (l *library) spoil(fanout int64, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if v := l.shelf[fanout]; v != nil && v.readers > 0 {
+		v.err = err
+	}
+}
+
+// fits says whether a message of some octets has room in memory, and takes it for the volume of its
+// fan-out.
+func (l *library) fits(fanout, size int64) bool {
+	if size > longAt {
+		return false
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	v := l.shelf[fanout]
+	v.memory = size
+	if l.tidy() <= maxInMemory {
+		return true
+	}
+	v.memory = 0
+	return false
+}
+
+// tidy takes out what was not used for longest, until the rest is small enough, and returns what that
+// takes in memory.
+func (l *library) tidy() (memory int64) {
 	for {
-		var total int64
-		var oldest int64
-		for id, v := range l.shelf {
-			if v.readers > 0 {
-				continue
-			}
-			total += v.m.size
-			if oldest == 0 || v.used.Before(l.shelf[oldest].used) {
-				oldest = id
+		memory = 0
+		var disk int64
+		for _, v := range l.shelf {
+			memory += v.memory
+			if v.readers == 0 {
+				disk += v.disk
 			}
 		}
-		if oldest == 0 || total <= maxShelf && len(l.shelf) <= maxVolumes {
-			return
+		found := memory > maxInMemory && l.removeOldest(func(v *volume) bool { return v.memory >= v.disk }) ||
+			disk > maxOnDisk && l.removeOldest(func(v *volume) bool { return v.disk > 0 }) ||
+			len(l.shelf) > maxVolumes && l.removeOldest(func(*volume) bool { return true })
+		if !found {
+			return memory
 		}
-		delete(l.shelf, oldest)
 	}
 }
 
 // maxVolumes bounds the messages on the shelf, so that a look through it stays short.
 const maxVolumes = 64
+
+// removeOldest removes, of the volumes that would help and nobody reads, the one that was not used
+// for longest.
+func (l *library) removeOldest(helps func(*volume) bool) bool {
+	var oldest *volume
+	var fanout int64
+	for id, v := range l.shelf {
+		if v.readers == 0 && helps(v) && (oldest == nil || v.used.Before(oldest.used)) {
+			oldest, fanout = v, id
+		}
+	}
+	if oldest != nil {
+		l.remove(fanout)
+	}
+	return oldest != nil
+}
+
+func (l *library) remove(fanout int64) {
+	if m := l.shelf[fanout].m; m != nil {
+		m.close()
+	}
+	delete(l.shelf, fanout)
+}
+
+// close removes all files, when nobody sends any more.
+func (l *library) close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for fanout := range l.shelf {
+		l.remove(fanout)
+	}
+}
 
 // compose makes the message of a fan-out. A panic over a strange message is a poison like any
 // other.
@@ -128,10 +216,16 @@ func (l *library) compose(ctx context.Context, fanout int64) (m *message, err er
 			m, err = nil, poison{fmt.Errorf("composing: %v", r)}
 		}
 	}()
-	if src.kind == "notice" {
+	switch {
+	case src.kind == "notice":
 		m, err = composeNotice(src, l.mail, l.site)
-	} else {
+	case l.fits(fanout, src.size):
+		if src.raw, err = selectRaw(ctx, l.pool, src.post, src.size); err != nil {
+			return nil, err
+		}
 		m, err = compose(src, seals, l.site.base)
+	default:
+		return composeLong(ctx, l.pool, &scribe{src: src, seals: seals, base: l.site.base, keys: keys}, l.dir)
 	}
 	if err == nil {
 		err = m.sign(keys, src.signedAt())

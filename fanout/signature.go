@@ -53,11 +53,18 @@ func (m *message) sign(keys []*dkim.Key, at time.Time) error {
 	if len(keys) == 0 {
 		return nil
 	}
+	rest := dkim.NewRest()
+	_, _ = rest.Write(unstuffed(m.after)) // which does not fail
+	return m.signRest(keys, rest, at)
+}
+
+// signRest signs a message whose after is in rest.
+func (m *message) signRest(keys []*dkim.Key, rest *dkim.Rest, at time.Time) error {
 	var own []byte
 	if m.personal {
 		own = m.appendOwn(nil, m.voices[0].list, 0)
 	}
-	copies, err := dkim.Prepare(keys, dkim.Message{Top: unstuffed(m.before), Own: own, Rest: unstuffed(m.after), Time: at}, signatureField)
+	copies, err := dkim.Prepare(keys, dkim.Message{Top: unstuffed(m.before), Own: own, Long: rest, Time: at}, signatureField)
 	if err != nil {
 		return fmt.Errorf("signing: %w", err)
 	}

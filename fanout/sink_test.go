@@ -28,6 +28,8 @@ type sink struct {
 	rcpt func(to string) string
 	data func(from string) string
 	dot  func(l *letter) string
+	// text is called before a text is read.
+	text func()
 	// taken is called for each message after the answer was decided and before it is sent.
 	taken func(l *letter)
 	// discard counts without keeping.
@@ -126,7 +128,13 @@ func (s *sink) session(c net.Conn) {
 			if answer = hook(s.data, cur.from, "354 go"); !strings.HasPrefix(answer, "354") {
 				break
 			}
-			if !say(answer) || !s.readText(r, cur) {
+			if !say(answer) {
+				return
+			}
+			if s.text != nil {
+				s.text()
+			}
+			if !s.readText(r, cur) {
 				return
 			}
 			answer = "250 2.0.0 queued"

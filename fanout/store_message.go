@@ -29,7 +29,7 @@ type sourceRow struct {
 	Made       time.Time
 }
 
-// selectSource reads what a fan-out sends.
+// selectSource reads what a fan-out sends, of a post all but its octets.
 func selectSource(ctx context.Context, q querier, fanout int64) (*source, error) {
 	found, err := collect[sourceRow](ctx, q, `
 		SELECT COALESCE(p.kind, 'notice') AS kind, f.verp, f.accepted, f.lists, f.post::text,
@@ -57,9 +57,9 @@ func selectSource(ctx context.Context, q querier, fanout int64) (*source, error)
 		return nil, err
 	}
 	if r.Post != nil {
-		src.raw, err = selectRaw(ctx, q, *r.Post, r.Size)
+		src.post, src.size = *r.Post, r.Size
 	}
-	return src, err
+	return src, nil
 }
 
 // selectListNames reads lists, in the order of ids.
@@ -89,17 +89,28 @@ func selectListNames(ctx context.Context, q querier, ids []int64) ([]listName, e
 
 // selectRaw reads a message from its pieces.
 func selectRaw(ctx context.Context, q querier, post string, size int64) ([]byte, error) {
+	raw := make([]byte, 0, size)
+	err := eachPiece(ctx, q, post, func(piece []byte) error {
+		raw = append(raw, piece...)
+		return nil
+	})
+	return raw, err
+}
+
+// eachPiece calls use with each piece of a message, which is good until use returns.
+func eachPiece(ctx context.Context, q querier, post string, use func(piece []byte) error) error {
 	rows, err := q.Query(ctx, `SELECT bytes FROM post_raw WHERE post = $1::uuid ORDER BY n`, post)
 	if err != nil {
-		return nil, fmt.Errorf("message %s: %w", post, err)
+		return fmt.Errorf("message %s: %w", post, err)
 	}
 	defer rows.Close()
-	raw := make([]byte, 0, size)
 	for rows.Next() {
-		raw = append(raw, rows.RawValues()[0]...) // bytea in binary is the octets themselves
+		if err := use(rows.RawValues()[0]); err != nil { // bytea in binary is the octets themselves
+			return err
+		}
 	}
 	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("message %s: %w", post, err)
+		return fmt.Errorf("message %s: %w", post, err)
 	}
-	return raw, nil
+	return nil
 }

@@ -249,6 +249,8 @@ func (t *traffic) load(l *lane, c claim, d readyDest) {
 	switch {
 	case isPoison(err):
 		t.setAside(r, err)
+	case isDisk(err):
+		t.putOff(r, err)
 	case err != nil:
 		t.unloaded(r, shardReady, err)
 	default:
@@ -284,6 +286,21 @@ func (t *traffic) unloaded(r *run, state string, err error) {
 		t.log.Error("shard not read", "shard", r.ID, "error", err)
 	}
 	t.leave(r, state)
+}
+
+// putOff gives a run's shard back whose message could not be written to disk or read from there, but
+// not at once, or it would be claimed again at once.
+func (t *traffic) putOff(r *run, err error) {
+	t.log.Error("the file of a long message failed, its copies wait", "shard", r.ID, "wait", t.pace.disk, "error", err)
+	t.wg.Go(func() {
+		timer := time.NewTimer(t.pace.disk)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-t.soft.Done():
+		}
+		t.release(r)
+	})
 }
 
 // release gives a run's shard back to the queue.

@@ -38,13 +38,10 @@ func (w *worker) transact(b *batch) *batch {
 	if !answer.Go() {
 		return w.refused(b)
 	}
-	m := b.run.message
-	if m.personal {
-		err = conn.Body(m.before, b.personal, m.after)
-	} else {
-		err = conn.Body(m.before, m.after)
-	}
-	if err != nil {
+	if err := b.run.message.send(conn, b.personal); isDisk(err) {
+		w.unread(b, err)
+		return nil
+	} else if err != nil {
 		w.broken(b, err)
 		return nil
 	}

@@ -174,7 +174,7 @@ func watcher(name string, run func(ctx context.Context)) worker {
 func (n *node) newEngine() (*fanout.Engine, error) {
 	c := fanout.Config{
 		Hostname: n.cfg.Hostname, BaseURL: n.cfg.BaseURL, Seals: n.seals, Keys: n.keys, Mail: templates.Mail,
-		Identity: n.identity.name, Connections: n.cfg.Connections, Log: n.log,
+		Identity: n.identity.name, Connections: n.cfg.Connections, SpoolDir: n.cfg.DataDir, Log: n.log,
 		Grace: n.cfg.ShutdownTimeout * 3 / 4, // the rest is for saving what came of it
 	}
 	var err error

@@ -92,18 +92,28 @@ func (c *Conn) TextFrom(r io.Reader) error {
 	}
 	piece := make(Text, textPiece) // not shared: it is read until Finish returned
 	for {
-		n, err := io.ReadFull(r, piece)
-		last := err == io.EOF || err == io.ErrUnexpectedEOF
-		if err != nil && !last {
+		n, err := fill(piece, r)
+		if err != nil && err != io.EOF {
 			return c.fail(&Error{Stage: StageBody, Err: fmt.Errorf("reading the text: %w", err)})
 		}
-		if err := c.Body(piece[:n]); err != nil || last {
-			return err
+		if e := c.Body(piece[:n]); e != nil || err == io.EOF {
+			return e
 		}
-		if err := c.Flush(); err != nil {
-			return err
+		if e := c.Flush(); e != nil {
+			return e
 		}
 	}
+}
+
+// fill reads until p is full or r ends. It is not io.ReadFull, which says of a short last piece what
+// some readers say of a text that was cut off.
+func fill(p []byte, r io.Reader) (n int, err error) {
+	for n < len(p) && err == nil {
+		var m int
+		m, err = r.Read(p[n:])
+		n += m
+	}
+	return n, err
 }
 
 // Flush writes the text queued so far, for a caller that has to wait before Finish.

@@ -160,7 +160,7 @@ func TestTextFrom(t *testing.T) {
 
 func TestTextFromBrokenReader(t *testing.T) {
 	t.Parallel()
-	broken := errors.New("disk on fire")
+	broken := io.ErrUnexpectedEOF // which is not the end of the text
 	c := dial(t, listen(t, func(f *far) {
 		f.greet("PIPELINING")
 		f.hear(mailLine, "RCPT TO:<a@x.example>", "DATA")
