@@ -32,8 +32,8 @@
 //     messages in memory, those that are kept for the next shard among them, have 32 MiB together.
 //   - A longer one, or one for which these have no room, is composed piece by piece into a file that
 //     has no name any more (Config.SpoolDir), as it goes on the wire: with its dots doubled. Each
-//     connection reads it in pieces of 64 KiB. The file goes when it was not sent for a while, at the
-//     end of Run, or with the process.
+//     connection reads it in pieces of 64 KiB. Of files that nobody sends from 256 MiB are
+//     kept, and all of them go at the end of Run, or with the process.
 //   - At most three messages are read from the database at a time.
 //
 // A file that cannot be written, or read again, costs no copy: its shards wait for a few seconds and
