@@ -71,7 +71,8 @@ func (s *services) showAttempts(ctx context.Context, post lists.Post, member str
 		return err
 	}
 	if len(attempts) == 0 {
-		return fmt.Errorf("post %s: no server was asked about a copy for %s, or it was more than two weeks ago", post.ID, address)
+		return fmt.Errorf("post %s: no server's answer about a copy for %s is kept: none was asked yet, it was more than two weeks ago, "+
+			"or the node that asked was killed", post.ID, address)
 	}
 	p := s.printer("AT", "SERVER", "ANSWER")
 	for _, a := range attempts {
