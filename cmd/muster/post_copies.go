@@ -18,9 +18,9 @@ type copiesView struct {
 	Delivered int64       `json:"delivered"`
 	Deferred  int64       `json:"deferred"`
 	Bounced   int64       `json:"bounced"`
-	More      bool        `json:"more"` // more than Deferred are, and fewer than Bounced
 	Dropped   int64       `json:"dropped"`
 	Waiting   int64       `json:"waiting"`
+	More      bool        `json:"more"` // more than Deferred are, and fewer than Bounced
 	Error     string      `json:"error,omitempty"`
 	Replies   []replyView `json:"replies"`
 }

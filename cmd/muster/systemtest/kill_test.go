@@ -47,9 +47,15 @@ func killSite(t *testing.T, verp string) (*site, *sink, []string) {
 	t.Helper()
 	sink := newSink(t)
 	s := newSite(t, sink.addr)
+	return s, sink, s.killList(verp, killMembers(verp))
+}
+
+// killList makes the list that killMessage is for, and its members.
+func (s *site) killList(verp string, members int) []string {
+	s.t.Helper()
 	s.run("", "list", "create", "dev@lists.example", "--owner", "ann@a.example")
 	s.run("", "list", "set", "dev@lists.example", "post_policy=anyone", "verp="+verp)
-	return s, sink, s.addMembers("dev@lists.example", killMembers(verp))
+	return s.addMembers("dev@lists.example", members)
 }
 
 // poster posts numbered messages to whatever address is current, again and again until each was
@@ -58,6 +64,13 @@ type poster struct {
 	t        *testing.T
 	addr     atomic.Value // string
 	accepted []bool
+}
+
+// newPoster has n messages to post to addr.
+func newPoster(t *testing.T, addr string, n int) *poster {
+	p := &poster{t: t, accepted: make([]bool, n)}
+	p.addr.Store(addr)
+	return p
 }
 
 func (p *poster) run(wg *sync.WaitGroup, workers int) {
@@ -71,8 +84,9 @@ func (p *poster) run(wg *sync.WaitGroup, workers int) {
 }
 
 // insist posts message i until it is taken.
-func (p *poster) insist(i int) bool {
-	message := killMessage(i)
+func (p *poster) insist(i int) bool { return p.insistOn(i, killMessage(i)) }
+
+func (p *poster) insistOn(i int, message []byte) bool {
 	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		c, err := greetErr(p.addr.Load().(string))
 		if err != nil {
@@ -105,7 +119,7 @@ func killMessage(i int) []byte {
 func TestKill(t *testing.T) {
 	rounds := 5
 	if long() {
-		rounds = 40
+		rounds = 100
 	}
 	for _, verp := range []string{"true", "false"} {
 		t.Run("verp="+verp, func(t *testing.T) { killRounds(t, verp, (rounds+1)/2) })
@@ -118,8 +132,7 @@ func killRounds(t *testing.T, verp string, rounds int) {
 	sink.slow(time.Millisecond)
 	dir := t.TempDir()
 	n := s.start(dir)
-	p := &poster{t: t, accepted: make([]bool, 10*rounds)}
-	p.addr.Store(n.smtp)
+	p := newPoster(t, n.smtp, 10*rounds)
 	var wg sync.WaitGroup
 	p.run(&wg, 3)
 	for range rounds {

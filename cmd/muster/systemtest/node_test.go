@@ -21,8 +21,17 @@ import (
 // site is one installation: a database, a relay, and the nodes that run on them.
 type site struct {
 	t        testing.TB
-	database string
+	database string // its URL; empty: the private one in dataDir
+	dataDir  string
 	relay    string
+}
+
+// on says to a command which database is meant.
+func (s *site) on() []string {
+	if s.database == "" {
+		return []string{"--data-dir", s.dataDir}
+	}
+	return []string{"--database-url", s.database}
 }
 
 // node is a running muster serve.
@@ -71,9 +80,12 @@ func (s *site) start(dataDir string, more ...string) *node {
 	s.t.Helper()
 	n := &node{t: s.t, smtp: freeAddr(s.t), lmtp: freeAddr(s.t), http: freeAddr(s.t),
 		done: make(chan struct{}), log: new(tail)}
-	args := []string{"serve", "--data-dir", dataDir, "--database-url", s.database, "--hostname", "lists.example",
+	args := []string{"serve", "--data-dir", dataDir, "--hostname", "lists.example",
 		"--smtp-listen", n.smtp, "--lmtp-listen", n.lmtp, "--http-listen", n.http, "--base-url", "https://lists.example",
 		"--relay", "smtp://" + s.relay}
+	if s.database != "" {
+		args = append(args, "--database-url", s.database)
+	}
 	n.cmd = exec.Command(program(s.t), append(args, more...)...)
 	n.cmd.Stdout, n.cmd.Stderr = n.log, n.log
 	n.cmd.Env = environment()
@@ -182,7 +194,7 @@ func (n *node) stop() int {
 func (s *site) run(stdin string, args ...string) string {
 	s.t.Helper()
 	var out, errs bytes.Buffer
-	cmd := exec.Command(program(s.t), append(args, "--database-url", s.database)...)
+	cmd := exec.Command(program(s.t), append(args, s.on()...)...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(stdin), &out, &errs
 	cmd.Env = environment()
 	if err := cmd.Run(); err != nil {
