@@ -95,7 +95,7 @@ func (s *sink) session(c net.Conn) {
 	if say(s.greeting); !strings.HasPrefix(s.greeting, "220") {
 		return
 	}
-	cur := &letter{}
+	cur, begun := &letter{}, false
 	for {
 		line, err := r.ReadSlice('\n')
 		if err != nil {
@@ -112,7 +112,12 @@ func (s *sink) session(c net.Conn) {
 				cur.from = angle(line)
 			}
 			answer = hook(s.mail, cur.from, answer)
+			begun = strings.HasPrefix(answer, "2")
 		case "RCPT":
+			if !begun {
+				answer = "503 5.5.1 MAIL first"
+				break
+			}
 			to := ""
 			if !s.discard || s.rcpt != nil {
 				to = angle(line)

@@ -1,0 +1,149 @@
+package fanout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// refuse is a sink's hook at a stage of the dialogue.
+func (s *sink) refuse(stage string, say func() string) {
+	hook := func(string) string { return say() }
+	switch stage {
+	case "MAIL":
+		s.mail = hook
+	case "RCPT":
+		s.rcpt = hook
+	case "DATA":
+		s.data = hook
+	case "dot":
+		s.dot = func(*letter) string { return say() }
+	}
+}
+
+// A refusal at each stage, of one member a transaction and of many: a temporary one is tried again
+// until it is lifted, and a permanent one is a bounce for each. Nobody gets a copy twice.
+func TestRefusalAtEachStage(t *testing.T) {
+	t.Parallel()
+	const members, times = 40, 5
+	for _, stage := range []string{"MAIL", "RCPT", "DATA", "dot"} {
+		for _, verp := range []int{0, 1} {
+			for _, final := range []bool{false, true} {
+				t.Run(fmt.Sprintf("%s verp=%d final=%v", stage, verp, final), func(t *testing.T) {
+					t.Parallel()
+					w := newWorld(t)
+					list := w.list("dev", verp)
+					w.members(list, members, 2)
+					s := newSink(t)
+					var said atomic.Int64
+					s.refuse(stage, func() string {
+						switch n := said.Add(1); {
+						case final:
+							return "550 5.7.1 never"
+						case n <= times:
+							return "450 4.2.0 later"
+						}
+						return ""
+					})
+					c := w.config(s.serve())
+					quick(&c)
+					e, _ := w.start(c)
+					post := w.post(list, testMessage)
+					e.Wake()
+					w.finished()
+					delivered, bounced := members, 0
+					if final {
+						delivered, bounced = 0, members
+					}
+					s.once(t, delivered)
+					if n := w.count(`SELECT count(DISTINCT member) FROM bounce WHERE source = 'smtp'`); n != bounced {
+						t.Errorf("%d members bounced, want %d", n, bounced)
+					}
+					p, err := e.Progress(context.Background(), post)
+					if err != nil || p.Delivered != int64(delivered) || p.Bounced != int64(bounced) {
+						t.Errorf("%+v, %v", p, err)
+					}
+					if said.Load() == 0 {
+						t.Error("nothing was refused")
+					}
+				})
+			}
+		}
+	}
+}
+
+// moodyDNS fails or turns in circles a few times; then it says what is true.
+type moodyDNS struct {
+	fakeDNS
+	mu    sync.Mutex
+	asked map[string]int
+	fails map[string]error // what it says at first, of a domain
+}
+
+const moodyTimes = 3
+
+func (d *moodyDNS) atFirst(name string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.asked[name]++
+	return d.asked[name] <= moodyTimes
+}
+
+func (d *moodyDNS) MX(ctx context.Context, domain string) ([]MX, error) {
+	if err := d.fails[domain]; err != nil && d.atFirst(domain) {
+		return nil, err
+	}
+	return d.fakeDNS.MX(ctx, domain)
+}
+
+// A DNS that says SERVFAIL, does not answer or leads in a circle: no member bounces for it, and when
+// it tells the truth they get their copies.
+func TestMoodyDNS(t *testing.T) {
+	t.Parallel()
+	const members = 20
+	w := newWorld(t)
+	list := w.list("dev", 1)
+	s := newSink(t).serve()
+	here := addrs("192.0.2.1")
+	names := &moodyDNS{
+		fakeDNS: fakeDNS{addrs: map[string][]netip.Addr{}},
+		asked:   map[string]int{},
+		fails: map[string]error{
+			"broken.example": errors.New("SERVFAIL"),
+			"silent.example": context.DeadlineExceeded,
+			"circle.example": errAliases,
+		},
+	}
+	domains := []string{"broken.example", "silent.example", "circle.example", "good.example"}
+	for _, domain := range domains {
+		names.addrs[domain] = here
+		for i := range members {
+			w.member(list, fmt.Sprintf("m%d@%s", i, domain))
+		}
+	}
+	c := w.config(nil)
+	quick(&c)
+	c.pace.slot = 300 * time.Millisecond
+	c.Timeouts = hasty()
+	c.Resolver, c.DialContext = names, by(map[string]*sink{"192.0.2.1": s})
+	e, _ := w.start(c)
+	w.post(list, testMessage)
+	e.Wake()
+	w.finished()
+	s.once(t, members*len(domains))
+	if n := w.count(`SELECT count(*) FROM bounce`); n != 0 {
+		t.Errorf("%d bounces", n)
+	}
+	names.mu.Lock()
+	defer names.mu.Unlock()
+	for _, domain := range domains[:3] {
+		if names.asked[domain] <= moodyTimes {
+			t.Errorf("%s was asked for %d times: it never told the truth", domain, names.asked[domain])
+		}
+	}
+}
