@@ -6,6 +6,7 @@
 package systemtest
 
 import (
+	"flag"
 	"fmt"
 	"io/fs"
 	"os"
@@ -42,6 +43,13 @@ func build(m *testing.M) int {
 	out, err := exec.Command("go", append(args, "muster/cmd/muster")...).CombinedOutput()
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "go build: %v\n%s", err, out)
+		return 1
+	}
+	// What runs in parallel here waits for timeouts of others most of its time, whatever the number
+	// of processors.
+	flag.Parse()
+	if err := flag.Set("test.parallel", "6"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	return m.Run()
