@@ -12,6 +12,8 @@ const (
 	firstWait = 5 * time.Minute
 	lastWait  = 150 * time.Minute // with its jitter at most 4 h
 	jitter    = 0.6
+	// longestWait is what no wait exceeds, with its jitter.
+	longestWait = lastWait * 8 / 5
 )
 
 // retryWait is the time from the n-th failed attempt to the next: 5 to 8 minutes, doubling, at
@@ -32,6 +34,8 @@ func soon() time.Duration { return spread(time.Minute) }
 const (
 	firstBlock = 10 * time.Second
 	lastBlock  = 10 * time.Minute
+	// longestBlock is what no block exceeds, with its jitter.
+	longestBlock = lastBlock * 8 / 5
 )
 
 // blockWait is how long a destination is left alone after n failures in a row.

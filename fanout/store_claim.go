@@ -15,7 +15,8 @@ type readyDest struct {
 }
 
 // selectReady lists destinations with ready shards, by id from after on, skipping from one to the
-// next in the index however many shards each has.
+// next in the index however many shards each has. A block that is further away than any is was made
+// when the clock was ahead.
 func selectReady(ctx context.Context, q querier, after int64, limit int) ([]readyDest, error) {
 	found, err := collect[readyDest](ctx, q, `
 		WITH RECURSIVE d(dest) AS (
@@ -25,8 +26,8 @@ func selectReady(ctx context.Context, q querier, after int64, limit int) ([]read
 			FROM d WHERE d.dest IS NOT NULL),
 		page AS (SELECT dest FROM d WHERE dest IS NOT NULL LIMIT $2)
 		SELECT x.id, x.name, x.failures FROM page JOIN destination x ON x.id = page.dest
-		WHERE x.blocked IS NULL OR x.blocked <= now()
-		ORDER BY x.id`, after, limit)
+		WHERE x.blocked IS NULL OR x.blocked <= now() OR x.blocked > now() + $3::interval
+		ORDER BY x.id`, after, limit, longestBlock)
 	if err != nil {
 		return nil, fmt.Errorf("destinations with shards: %w", err)
 	}

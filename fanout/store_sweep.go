@@ -30,6 +30,21 @@ func lockDue(ctx context.Context, tx pgx.Tx, limit int) ([]dueCopy, error) {
 	return due, nil
 }
 
+// shortenWaits makes deferred copies due whose time is further away than any wait: it was reckoned
+// when the clock was ahead, and was put right since.
+func shortenWaits(ctx context.Context, q querier) (int64, error) {
+	tag, err := q.Exec(ctx, `
+		WITH far AS MATERIALIZED (
+			SELECT d.fanout, d.member FROM delivery d
+			WHERE d.state = 'deferred' AND d.shard IS NULL AND d.due > now() + $1::interval
+			ORDER BY d.due LIMIT 1000 FOR UPDATE OF d SKIP LOCKED)
+		UPDATE delivery d SET due = now() FROM far WHERE d.fanout = far.fanout AND d.member = far.member`, longestWait)
+	if err != nil {
+		return 0, fmt.Errorf("copies due too late: %w", err)
+	}
+	return tag.RowsAffected(), nil
+}
+
 // markCarried notes in the deliveries which shard carries each next attempt.
 func markCarried(ctx context.Context, tx pgx.Tx, n *newShards, ids []int64) error {
 	carriers := make([]int64, 0, len(n.members))
@@ -69,13 +84,15 @@ func expireDeliveries(ctx context.Context, q querier) (int64, error) {
 }
 
 // expireShards bounces who is left to do in shards that nobody could send for as long as their
-// fan-out had time: their destination was down.
+// fan-out had time: their destination was down. Where it was not, it was Muster that was, or the clock
+// has stepped: they have their first attempt to come.
 func expireShards(ctx context.Context, q querier) (int64, error) {
 	var n int64
 	err := q.QueryRow(ctx, `
 		WITH late AS MATERIALIZED (
 			SELECT s.id, s.fanout, s.dest, s.done FROM shard s JOIN fanout f ON f.id = s.fanout
 			WHERE s.state = 'ready' AND f.finished IS NULL AND f.expires <= now()
+				AND EXISTS (SELECT FROM destination x WHERE x.id = s.dest AND x.failures > 0)
 			ORDER BY s.id LIMIT 20 FOR UPDATE OF s SKIP LOCKED),
 		who AS (
 			SELECT l.fanout, l.dest, u.member, x.reply FROM late l

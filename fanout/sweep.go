@@ -41,6 +41,7 @@ func (s *sweeper) sweep(ctx context.Context) {
 	}{
 		{"freeing shards of dead nodes", s.free},
 		{"bouncing copies that waited too long", s.expire},
+		{"shortening waits", s.shorten},
 		{"queueing deferred copies", s.queueDue},
 		{"closing fan-outs", s.finish},
 		{"planning mail to owners again", s.replan},
@@ -83,6 +84,17 @@ func (s *sweeper) expire(ctx context.Context) (bool, error) {
 		if err != nil || n+m == 0 {
 			return false, err
 		}
+	}
+}
+
+// shorten sees to waits that are longer than any is.
+func (s *sweeper) shorten(ctx context.Context) (bool, error) {
+	for {
+		n, err := shortenWaits(ctx, s.pool)
+		if err != nil || n == 0 {
+			return false, err
+		}
+		s.log.Warn("the clock was ahead: copies that were to wait for longer than any wait are due", "copies", n)
 	}
 }
 
