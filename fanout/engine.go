@@ -66,6 +66,7 @@ type pace struct {
 	sweep  time.Duration
 	idle   time.Duration // that a connection waits for more
 	slot   time.Duration // that a member of a mixed shard waits for its destination
+	route  time.Duration // that the servers of a destination are kept
 	steady time.Duration // that a window which proved too wide stays as it is
 	grace  time.Duration // for transactions in flight when the process is to end
 	disk   time.Duration // before a file that failed is tried again
@@ -87,6 +88,7 @@ func (p pace) withDefaults() pace {
 	set(&p.sweep, 2*time.Second)
 	set(&p.idle, 5*time.Second)
 	set(&p.slot, 30*time.Second)
+	set(&p.route, 5*time.Minute)
 	set(&p.steady, time.Minute)
 	set(&p.grace, 30*time.Second)
 	set(&p.disk, 15*time.Second)

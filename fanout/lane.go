@@ -17,8 +17,6 @@ const (
 	// slowLimit is how many recipients in a row may be answered 4.7.x before their destination is
 	// taken to mean all of us: one alone is a greylist's everyday word.
 	slowLimit = 10
-	// routeAge is how long the servers of a destination are kept.
-	routeAge = 5 * time.Minute
 )
 
 // errBlocked is a destination that is left alone for a while.
@@ -216,7 +214,7 @@ func (l *lane) overfull(n int) {
 func (l *lane) hops(ctx context.Context) ([]hop, error) {
 	l.routeMu.Lock()
 	defer l.routeMu.Unlock()
-	if time.Since(l.routed) < routeAge && (l.route != nil || l.noRoute != nil) {
+	if time.Since(l.routed) < l.traffic.pace.route && (l.route != nil || l.noRoute != nil) {
 		return l.route, l.noRoute
 	}
 	hops, err := l.lookUp(ctx)

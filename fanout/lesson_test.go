@@ -21,7 +21,7 @@ func TestSilentAddressesAreTriedLast(t *testing.T) {
 	t.Parallel()
 	good := newSink(t).serve()
 	var tried []string
-	tr := &traffic{soft: t.Context(), hard: t.Context()}
+	tr := &traffic{soft: t.Context(), hard: t.Context(), pace: pace{}.withDefaults()}
 	tr.options.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
 		tried = append(tried, addr)
 		if addr != "192.0.2.1:25" {
@@ -86,7 +86,7 @@ func brokenTLS(t *testing.T, asked *atomic.Int64) string {
 func TestTLSThatFailsIsAskedForOnce(t *testing.T) {
 	t.Parallel()
 	var asked atomic.Int64
-	tr := &traffic{soft: t.Context(), hard: t.Context(), router: &router{relay: &Relay{Addr: brokenTLS(t, &asked)}}}
+	tr := &traffic{soft: t.Context(), hard: t.Context(), pace: pace{}.withDefaults(), router: &router{relay: &Relay{Addr: brokenTLS(t, &asked)}}}
 	l := &lane{traffic: tr, freed: make(chan struct{})}
 	for range 3 {
 		k, err := tr.open(t.Context(), l)

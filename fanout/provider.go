@@ -66,7 +66,7 @@ func (t *traffic) known(domain string) *lane {
 	t.mu.Lock()
 	a, ok := t.aliases[domain]
 	t.mu.Unlock()
-	if !ok || time.Since(a.found) >= routeAge {
+	if !ok || time.Since(a.found) >= t.pace.route {
 		return nil
 	}
 	return t.lane(destDomain(domain), 0)

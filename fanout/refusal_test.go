@@ -1,9 +1,12 @@
 package fanout
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -99,6 +102,78 @@ func (d *moodyDNS) MX(ctx context.Context, domain string) ([]MX, error) {
 		return nil, err
 	}
 	return d.fakeDNS.MX(ctx, domain)
+}
+
+// changingDNS says one thing until it is told another.
+type changingDNS struct {
+	mu  sync.Mutex
+	now fakeDNS
+}
+
+func (d *changingDNS) set(now fakeDNS) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.now = now
+}
+
+func (d *changingDNS) get() fakeDNS {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.now
+}
+
+func (d *changingDNS) MX(ctx context.Context, domain string) ([]MX, error) {
+	return d.get().MX(ctx, domain)
+}
+
+func (d *changingDNS) Addrs(ctx context.Context, host string) ([]netip.Addr, error) {
+	return d.get().Addrs(ctx, host)
+}
+
+// Domains move to other servers, and their old ones take nothing more: one is still in the DNS, one
+// has gone from it, and one has got another address. Their members get the next post from the new.
+func TestDNSThatChanges(t *testing.T) {
+	t.Parallel()
+	const members = 20
+	w := newWorld(t)
+	list := w.list("dev", 1)
+	before := newRude(t, 0, func(c net.Conn, _ *bufio.Reader) { io.WriteString(c, "421 4.3.2 we have moved\r\n") })
+	after := newSink(t).serve()
+	domains := []string{"moved.example", "gone.example", "renumbered.example"}
+	for _, domain := range domains {
+		for i := range members {
+			w.member(list, fmt.Sprintf("m%d@%s", i, domain))
+		}
+	}
+	old, new := addrs("192.0.2.1"), addrs("192.0.2.2")
+	names := &changingDNS{now: fakeDNS{
+		mx:    map[string][]MX{"moved.example": {{10, "old.example"}}, "gone.example": {{10, "mx.gone.example"}}},
+		addrs: map[string][]netip.Addr{"old.example": old, "mx.gone.example": old, "renumbered.example": old},
+	}}
+	c := w.config(nil)
+	quick(&c)
+	c.pace.route = 300 * time.Millisecond
+	c.pace.slot = 300 * time.Millisecond
+	c.Resolver, c.DialContext = names, by(map[string]*sink{"192.0.2.1": before.sink, "192.0.2.2": after})
+	e, _ := w.start(c)
+	w.post(list, testMessage)
+	e.Wake()
+	w.finished()
+	before.once(t, members*len(domains))
+	names.set(fakeDNS{
+		mx:    map[string][]MX{"moved.example": {{10, "new.example"}}, "gone.example": {{10, "new.example"}}},
+		addrs: map[string][]netip.Addr{"old.example": old, "new.example": new, "renumbered.example": new},
+	})
+	before.left.Store(1 << 30)
+	before.dropAll()
+	w.post(list, testMessage)
+	e.Wake()
+	w.finished()
+	before.once(t, members*len(domains))
+	after.once(t, members*len(domains))
+	if n := w.count(`SELECT count(*) FROM bounce`); n != 0 {
+		t.Errorf("%d bounces", n)
+	}
 }
 
 // A DNS that says SERVFAIL, does not answer or leads in a circle: no member bounces for it, and when

@@ -167,6 +167,49 @@ func TestRudeDestinations(t *testing.T) {
 	}
 }
 
+// A relay that must be spoken to over TLS has a TLS that fails: nothing goes there in plain text, and
+// nobody bounces. When less is asked of it, all get their copies.
+func TestRequiredTLSThatFails(t *testing.T) {
+	t.Parallel()
+	const members = 30
+	w := newWorld(t)
+	list := w.list("dev", 1)
+	w.members(list, members, 2)
+	var plain atomic.Int64
+	far := newRude(t, 1<<30, func(c net.Conn, r *bufio.Reader) {
+		greet(c, r, "STARTTLS")
+		if line, _ := r.ReadString('\n'); strings.HasPrefix(line, "MAIL") {
+			plain.Add(1)
+			return
+		}
+		io.WriteString(c, "220 go\r\nthis is no TLS\r\n")
+		commands(r)
+	})
+	c := w.config(nil)
+	quick(&c)
+	c.Timeouts = hasty()
+	c.Relay = &Relay{Addr: far.addr(), TLS: smtpclient.TLSRequired}
+	e, stop := w.start(c)
+	w.post(list, testMessage)
+	e.Wake()
+	eventually(t, "several connections", func() bool { return far.held.Load() > 5 })
+	eventually(t, "the reason is kept", func() bool {
+		return w.count(`SELECT count(*) FROM destination WHERE blocked IS NOT NULL AND reply LIKE '%TLS%'`) == 1
+	})
+	stop()
+	if n := plain.Load(); n != 0 {
+		t.Errorf("%d times it began in plain text", n)
+	}
+	far.left.Store(0)
+	c.Relay = far.relay()
+	w.start(c)
+	w.finished()
+	far.once(t, members)
+	if n := w.count(`SELECT count(*) FROM bounce`); n != 0 {
+		t.Errorf("%d bounces", n)
+	}
+}
+
 // rudeConfig is a pace at which the rude one is tried again at once, and the way to both.
 func (w *world) rudeConfig(far *rude, good *sink) Config {
 	c := w.config(nil)
