@@ -1,6 +1,7 @@
 package fanout
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -175,12 +176,14 @@ func (c *committer) pause(ctx context.Context, wait time.Duration, err error) bo
 	}
 }
 
-// try saves outcomes in one statement and, if that went well, answers them.
+// try saves outcomes in one statement and, if that went well, answers them. They are in the order of
+// their shards, in which everybody locks these.
 func (c *committer) try(ctx context.Context, batch []*outcome) error {
 	conn, err := c.session.open(ctx)
 	if err != nil {
 		return err
 	}
+	slices.SortFunc(batch, func(a, b *outcome) int { return cmp.Compare(a.shard, b.shard) })
 	c.rows.reset()
 	for _, o := range batch {
 		c.rows.add(o)

@@ -47,7 +47,7 @@ func heap() int64 {
 // Posts that are on their way at once and get no further take next to no memory, however long they
 // are, and all arrive in the end.
 func TestLongPostsInFlightTakeLittleMemory(t *testing.T) {
-	const posts, size, limit = 24, 4 << 20, 12 << 20
+	const posts, size, limit = 12, 4 << 20, 8 << 20
 	w := newWorld(t)
 	s := newSink(t)
 	var stalled atomic.Int64

@@ -87,6 +87,11 @@ type recipients struct {
 func selectClaimed(ctx context.Context, q querier, c *claim) (*recipients, error) {
 	r := &recipients{}
 	var joined string
+	// Two statements and no CASE: with one that depends on a parameter, PostgreSQL plans each time.
+	attempts := `NULL::integer[]`
+	if c.Retry {
+		attempts = `array_agg(COALESCE((SELECT d.attempts FROM delivery d WHERE d.fanout = f.id AND d.member = u.id), 0) ORDER BY u.n)`
+	}
 	err := q.QueryRow(ctx, `
 		SELECT EXTRACT(epoch FROM f.expires - now())::float8 * interval '1 second', sm.members[$2::int + 1 :], w.addresses, w.lists, w.attempts
 		FROM shard_members sm JOIN fanout f ON f.id = $3
@@ -94,10 +99,9 @@ func selectClaimed(ctx context.Context, q querier, c *claim) (*recipients, error
 			SELECT string_agg(COALESCE(CASE WHEN m.left_at IS NULL AND m.state = 'active' AND m.mode = 'each' THEN m.address END,
 					f.addresses[-u.id], ''), E'\n' ORDER BY u.n) AS addresses,
 				CASE WHEN cardinality(f.lists) > 1 THEN array_agg(COALESCE(m.list, 0) ORDER BY u.n) END AS lists,
-				CASE WHEN $4 THEN array_agg(COALESCE((SELECT d.attempts FROM delivery d
-					WHERE d.fanout = f.id AND d.member = u.id), 0) ORDER BY u.n) END AS attempts
+				`+attempts+` AS attempts
 			FROM unnest(sm.members[$2::int + 1 :]) WITH ORDINALITY AS u(id, n) LEFT JOIN member m ON m.id = u.id) w
-		WHERE sm.shard = $1`, c.ID, c.Done, c.Fanout, c.Retry).
+		WHERE sm.shard = $1`, c.ID, c.Done, c.Fanout).
 		Scan(&r.left, &r.members, &joined, &r.lists, &r.attempts)
 	if err != nil {
 		return nil, fmt.Errorf("members of shard %d: %w", c.ID, err)
