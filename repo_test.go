@@ -317,6 +317,35 @@ func TestDocumentsLinkToWhatIsThere(t *testing.T) {
 	})
 }
 
+// TestFaultsAreShown: the tests that docs/faults.md names are there, in the room it says.
+func TestFaultsAreShown(t *testing.T) {
+	t.Parallel()
+	there := map[string]bool{}
+	for _, s := range sources(t) {
+		for _, d := range s.file.Decls {
+			if f, ok := d.(*ast.FuncDecl); ok && s.test {
+				there[strings.TrimPrefix(s.room, "cmd/muster/")+" "+f.Name.Name] = true
+			}
+		}
+	}
+	text, err := os.ReadFile("docs/faults.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := regexp.MustCompile("([a-z/]*) ?`(Test[A-Za-z0-9]+)`")
+	for line := range strings.Lines(string(text)) {
+		room := ""
+		for _, m := range named.FindAllStringSubmatch(line, -1) {
+			if m[1] != "" {
+				room = m[1]
+			}
+			if !there[room+" "+m[2]] {
+				t.Errorf("docs/faults.md names %s of %s, which is not there", m[2], room)
+			}
+		}
+	}
+}
+
 // TestTopLevel: what lies at the top is what a project needs to live, and the rooms.
 func TestTopLevel(t *testing.T) {
 	t.Parallel()
