@@ -43,9 +43,12 @@ func wantFiles(t *testing.T, n uint64) {
 // hundred. Who goes beyond a limit is told 421 and is gone; a client from elsewhere gets its
 // post in while they stay; and when they are gone nothing of them is left.
 func TestCrowd(t *testing.T) {
-	wantFiles(t, uint64(crowdSize()+1000))
-	for name, from := range map[string]int{"of one": 1, "of many": 200} {
+	t.Parallel()
+	crowds := map[string]int{"of one": 1, "of many": 200} // addresses that they come from
+	wantFiles(t, uint64(len(crowds)*crowdSize()+1000))
+	for name, from := range crowds {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			s, sink, members := killSite(t, "true")
 			// The limits are for strangers: nobody is trusted here, though all come from this machine.
 			n := s.start(t.TempDir(), "--trusted-network", "none")
