@@ -267,7 +267,7 @@ func (e *Engine) traffic(node int64, c *committer, b *beat, resolver Resolver) *
 		lanes:       map[string]*lane{},
 		aliases:     map[string]alias{},
 		meeting:     map[string]chan struct{}{},
-		held:        map[int64]struct{}{},
+		held:        map[int64]*atomic.Bool{},
 		fresh:       newFreshShards(),
 	}
 }

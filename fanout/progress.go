@@ -153,12 +153,14 @@ type Status struct {
 	Waiting      int64     // copies not tried yet
 	Ready        int64     // shards that a node may claim
 	Claimed      int64     // shards that a node is sending
+	Held         int64     // of these, kept by a hold
 	Deferred     int64     // copies to be tried again
 	Aside        int64     // fan-outs and shards that were set aside, for somebody to look
 	More         bool      // the counts are the least there is: the queue has more than MaxCounted entries
 	Oldest       time.Time // acceptance of the oldest that is not finished; zero if none is
 	Nodes        []Node
 	Destinations []Destination
+	Holds        []Hold // the latest
 }
 
 // Node is a process that sends.
@@ -192,6 +194,9 @@ func (e *Engine) Status(ctx context.Context) (Status, error) {
 	if s.Nodes, err = selectNodes(ctx, e.pool); err != nil {
 		return Status{}, err
 	}
-	s.Destinations, err = selectDestinations(ctx, e.pool, maxDestinations)
+	if s.Destinations, err = selectDestinations(ctx, e.pool, maxDestinations); err != nil {
+		return Status{}, err
+	}
+	s.Holds, err = e.Holds(ctx)
 	return s, err
 }

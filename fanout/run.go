@@ -26,6 +26,7 @@ type run struct {
 	outcome outcome
 	journal journal
 	lost    error // why it is not ours any more
+	short   bool  // not all of it is to be sent: the rest is given back
 	gone    bool  // it was dismissed
 }
 

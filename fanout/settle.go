@@ -96,6 +96,16 @@ func (r *run) pass(to int) {
 	r.outcome.done = r.Done + int32(r.settled)
 }
 
+// stopped says whether nothing more of the run is to be begun: somebody holds it, or dropped it.
+func (r *run) stopped() bool { return r.stop != nil && r.stop.Load() }
+
+// shorten leaves the places that were not given to a batch to whoever claims the shard next.
+func (r *run) shorten() {
+	if r.next < len(r.members) {
+		r.members, r.short = r.members[:r.next], true
+	}
+}
+
 // complete says whether everybody in the run has an outcome.
 func (r *run) complete() bool { return r.settled == len(r.members) }
 

@@ -3,31 +3,38 @@ package fanout
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
-// readyDest is a destination that has shards to claim and may be connected to.
+// readyDest is a destination that has shards to claim.
 type readyDest struct {
 	ID       int64
 	Name     string
 	Failures int
+	Open     bool // it is neither blocked nor held, as a whole
 }
 
-// selectReady lists destinations with ready shards, by id from after on, skipping from one to the
-// next in the index however many shards each has. A block that is further away than any is was made
-// when the clock was ahead.
-func selectReady(ctx context.Context, q querier, after int64, limit int) ([]readyDest, error) {
-	found, err := collect[readyDest](ctx, q, `
+const sqlReady = `
 		WITH RECURSIVE d(dest) AS (
 			(SELECT s.dest FROM shard s WHERE s.state = 'ready' AND s.dest > $1 ORDER BY s.dest LIMIT 1)
 			UNION ALL
 			SELECT (SELECT s.dest FROM shard s WHERE s.state = 'ready' AND s.dest > d.dest ORDER BY s.dest LIMIT 1)
 			FROM d WHERE d.dest IS NOT NULL),
 		page AS (SELECT dest FROM d WHERE dest IS NOT NULL LIMIT $2)
-		SELECT x.id, x.name, x.failures FROM page JOIN destination x ON x.id = page.dest
-		WHERE x.blocked IS NULL OR x.blocked <= now() OR x.blocked > now() + $3::interval
-		ORDER BY x.id`, after, limit, longestBlock)
+		SELECT x.id, x.name, x.failures, (x.blocked IS NULL OR x.blocked <= now() OR x.blocked > now() + $3::interval)
+			AND NOT EXISTS (SELECT FROM hold h
+				WHERE h.list = 0 AND h.dest = ANY(ARRAY[0, x.id]) AND h.post = ` + noPost + `) AS open
+		FROM page JOIN destination x ON x.id = page.dest
+		ORDER BY x.id`
+
+// selectReady lists destinations with ready shards, by id from after on, skipping from one to the
+// next in the index however many shards each has. Fewer than limit are the last. A block that is
+// further away than any is was made when the clock was ahead.
+func selectReady(ctx context.Context, q querier, after int64, limit int) ([]readyDest, error) {
+	found, err := collect[readyDest](ctx, q, sqlReady, after, limit, longestBlock)
 	if err != nil {
 		return nil, fmt.Errorf("destinations with shards: %w", err)
 	}
@@ -45,31 +52,46 @@ type claim struct {
 	Dropped int32
 	Retry   bool
 	Turn    int64
+	Held    bool // it may not be sent, and was put by instead
+
+	stop *atomic.Bool // what is left of it is to be given back
 }
 
-// claimShards takes the next ready shards of a destination for a node whose row is not dead: by
-// turn, but none while an older post of its list has a first attempt to finish there.
-func claimShards(ctx context.Context, q querier, node, dest int64, limit int) ([]claim, error) {
-	found, err := collect[claim](ctx, q, `
+const sqlClaim = `
 		WITH next AS MATERIALIZED (
-			SELECT s.id FROM shard s
+			SELECT s.id, ` + heldShard + ` AS held FROM shard s
 			WHERE s.dest = $2 AND s.state = 'ready'
 				AND EXISTS (SELECT FROM node n WHERE n.id = $1 AND n.dead IS NULL)
 				AND (s.list IS NULL OR NOT EXISTS (SELECT FROM shard o
 					WHERE o.list = s.list AND o.dest = s.dest AND o.fanout < s.fanout AND o.state IN ('ready', 'claimed')))
 			ORDER BY s.turn, s.id LIMIT $3 FOR UPDATE OF s SKIP LOCKED),
 		claimed AS (
-			UPDATE shard s SET state = 'claimed', node = $1, epoch = s.epoch + 1
+			UPDATE shard s SET state = CASE WHEN next.held THEN 'held' ELSE 'claimed' END,
+				node = CASE WHEN NOT next.held THEN $1::bigint END, epoch = s.epoch + 1
 			FROM next WHERE s.id = next.id
-			RETURNING s.id, s.fanout, s.epoch, s.size, s.done, s.sent, s.dropped, s.retry, s.turn),
+			RETURNING s.id, s.fanout, s.epoch, s.size, s.done, s.sent, s.dropped, s.retry, s.turn, next.held),
 		moved AS (
-			UPDATE destination SET turn = (SELECT max(turn) FROM claimed)
-			WHERE id = $2 AND turn < (SELECT max(turn) FROM claimed))
-		SELECT * FROM claimed ORDER BY turn, id`, node, dest, limit)
-	if err != nil {
-		return nil, fmt.Errorf("claim: %w", err)
+			UPDATE destination SET turn = (SELECT max(turn) FROM claimed WHERE NOT held)
+			WHERE id = $2 AND turn < (SELECT max(turn) FROM claimed WHERE NOT held))
+		SELECT * FROM claimed ORDER BY turn, id`
+
+// claimShards takes the next ready shards of a destination for a node whose row is not dead: by
+// turn, but none while an older post of its list has a first attempt to finish there. What it meets
+// that may not be sent it puts by, once, so that it need not be passed over each time.
+func claimShards(ctx context.Context, q querier, node, dest int64, limit int) ([]claim, error) {
+	var claims []claim
+	for {
+		found, err := collect[claim](ctx, q, sqlClaim, node, dest, limit-len(claims))
+		if err != nil {
+			return claims, fmt.Errorf("claim: %w", err)
+		}
+		met := len(found)
+		found = slices.DeleteFunc(found, func(c claim) bool { return c.Held })
+		claims = append(claims, found...)
+		if len(found) == met || len(claims) >= limit {
+			return claims, nil
+		}
 	}
-	return found, nil
 }
 
 // recipients is who a shard still has to reach, in order.

@@ -78,9 +78,17 @@ func freeShards(ctx context.Context, q querier) (int64, error) {
 	return tag.RowsAffected(), nil
 }
 
-// selectHeld lists what the database thinks a node holds.
-func selectHeld(ctx context.Context, q querier, node int64) ([]int64, error) {
-	return collectIDs(ctx, q, `SELECT id FROM shard WHERE node = $1 AND state = 'claimed' ORDER BY id`, node)
+// ownRow is a shard that the database thinks a node holds.
+type ownRow struct {
+	ID   int64
+	Stop bool // it is not to be sent any more, or not now
+}
+
+const sqlOwn = `
+	SELECT s.id, ` + heldShard + ` AS stop FROM shard s WHERE s.node = $1 AND s.state = 'claimed' ORDER BY s.id`
+
+func selectOwn(ctx context.Context, q querier, node int64) ([]ownRow, error) {
+	return collect[ownRow](ctx, q, sqlOwn, node)
 }
 
 // freeOwn gives back shards of a node that none of its workers holds.

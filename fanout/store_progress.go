@@ -102,26 +102,29 @@ const MaxCounted = 10_000
 const sqlStatus = `
 		WITH posts AS (SELECT FROM post WHERE state = 'accepted' AND planned IS NULL LIMIT $1 + 1),
 		notices AS (SELECT FROM notice WHERE planned IS NULL LIMIT $1 + 1),
-		shards AS (SELECT size - done AS n, state, retry FROM shard WHERE state IN ('ready', 'claimed') LIMIT $1 + 1),
+		shards AS (SELECT s.size - s.done AS n, s.state, s.retry, EXISTS (SELECT FROM hold) AND ` + heldShard + ` AS held
+			FROM shard s WHERE s.state IN ('ready', 'claimed', 'held') LIMIT $1 + 1),
 		deferred AS (SELECT FROM delivery WHERE state = 'deferred' LIMIT $1 + 1),
 		aside AS (
 			SELECT FROM fanout WHERE error <> ''
 			UNION ALL
 			SELECT FROM shard s JOIN fanout f ON f.id = s.fanout WHERE s.state = 'aside' AND f.error = ''
 			LIMIT $1 + 1)
-		SELECT p.n + q.n AS unplanned, COALESCE(s.copies, 0) AS waiting, s.ready, s.n - s.ready AS claimed, d.n AS deferred, a.n AS aside,
+		SELECT p.n + q.n AS unplanned, COALESCE(s.copies, 0) AS waiting, s.ready, s.claimed, COALESCE(s.held, 0) AS held,
+			d.n AS deferred, a.n AS aside,
 			GREATEST(p.n, q.n, s.n, d.n, a.n) > $1 AS more,
 			COALESCE(LEAST((SELECT min(accepted) FROM fanout WHERE finished IS NULL),
 				(SELECT min(accepted) FROM post WHERE state = 'accepted' AND planned IS NULL),
 				(SELECT min(made) FROM notice WHERE planned IS NULL)), 'epoch'::timestamptz) AS oldest
 		FROM (SELECT count(*) AS n FROM posts) p, (SELECT count(*) AS n FROM notices) q,
-			(SELECT count(*) AS n, sum(n) FILTER (WHERE NOT retry) AS copies, count(*) FILTER (WHERE state = 'ready') AS ready FROM shards) s,
+			(SELECT count(*) AS n, sum(n) FILTER (WHERE NOT retry) AS copies, sum(n) FILTER (WHERE held AND NOT retry) AS held,
+				count(*) FILTER (WHERE state = 'ready') AS ready, count(*) FILTER (WHERE state = 'claimed') AS claimed FROM shards) s,
 			(SELECT count(*) AS n FROM deferred) d, (SELECT count(*) AS n FROM aside) a`
 
 func selectStatus(ctx context.Context, q querier) (Status, error) {
 	var s Status
 	err := q.QueryRow(ctx, sqlStatus, MaxCounted).Scan(
-		&s.Unplanned, &s.Waiting, &s.Ready, &s.Claimed, &s.Deferred, &s.Aside, &s.More, &s.Oldest)
+		&s.Unplanned, &s.Waiting, &s.Ready, &s.Claimed, &s.Held, &s.Deferred, &s.Aside, &s.More, &s.Oldest)
 	if err != nil {
 		return Status{}, fmt.Errorf("status of the queue: %w", err)
 	}
@@ -146,7 +149,7 @@ func selectNodes(ctx context.Context, q querier) ([]Node, error) {
 const sqlDestinations = `
 		WITH s AS (
 			SELECT dest, sum(n) AS waiting FROM (
-				SELECT dest, size - done AS n FROM shard WHERE state IN ('ready', 'claimed') AND NOT retry LIMIT $2 + 1) x
+				SELECT dest, size - done AS n FROM shard WHERE state IN ('ready', 'claimed', 'held') AND NOT retry LIMIT $2 + 1) x
 			GROUP BY dest),
 		d AS (
 			SELECT dest, count(*) AS deferred FROM (SELECT dest FROM delivery WHERE state = 'deferred' LIMIT $2 + 1) x

@@ -127,6 +127,8 @@ func finishFanouts(ctx context.Context, q querier) error {
 				AND NOT EXISTS (SELECT FROM shard s WHERE s.fanout = f.id AND s.state <> 'done')
 				AND NOT EXISTS (SELECT FROM delivery d WHERE d.fanout = f.id AND d.state = 'deferred')
 			ORDER BY f.id LIMIT 500 FOR UPDATE SKIP LOCKED),
+		let AS (
+			DELETE FROM hold h USING fanout f, through WHERE f.id = through.id AND h.post = f.post),
 		forgotten AS (
 			UPDATE notice n SET params = '{}' FROM fanout f JOIN through ON through.id = f.id WHERE n.id = f.notice)
 		UPDATE fanout f SET finished = now(), delivered = t.sent, dropped = t.dropped,

@@ -40,9 +40,11 @@ func (s *sweeper) sweep(ctx context.Context) {
 		do   func(context.Context) (bool, error)
 	}{
 		{"freeing shards of dead nodes", s.free},
+		{"keeping what is held from running out of time", s.prolong},
 		{"bouncing copies that waited too long", s.expire},
 		{"shortening waits", s.shorten},
 		{"queueing deferred copies", s.queueDue},
+		{"making ready what is held no more", s.unpark},
 		{"closing fan-outs", s.finish},
 		{"planning mail to owners again", s.replan},
 	} {
@@ -63,6 +65,10 @@ func (s *sweeper) free(ctx context.Context) (bool, error) {
 	}
 	return n > 0, err
 }
+
+func (s *sweeper) prolong(ctx context.Context) (bool, error) { return false, prolongHeld(ctx, s.pool) }
+
+func (s *sweeper) unpark(ctx context.Context) (bool, error) { return unpark(ctx, s.pool) }
 
 // replan lets mail go on that waited for a list to have an owner, or the site an administrator.
 func (s *sweeper) replan(ctx context.Context) (bool, error) {

@@ -45,7 +45,7 @@ type traffic struct {
 	lanes   map[string]*lane
 	aliases map[string]alias         // by domain
 	meeting map[string]chan struct{} // domains being looked up; closed at the end
-	held    map[int64]struct{}       // shards that some run here stands for
+	held    map[int64]*atomic.Bool   // shards that some run here stands for, and whether it is to stop
 	fresh   *freshShards
 }
 
@@ -158,8 +158,8 @@ func (t *traffic) dispatch() {
 		case <-poll.C:
 		case <-sweep.C:
 			t.forget()
-			if err := t.freeOrphans(); err != nil && t.soft.Err() == nil {
-				t.log.Error("freeing shards", "error", err)
+			if err := t.review(); err != nil && t.soft.Err() == nil {
+				t.log.Error("looking at what is claimed", "error", err)
 			}
 		}
 	}
@@ -191,12 +191,15 @@ func (t *traffic) claimAfter(after, last int64) error {
 			if d.ID > last {
 				return nil
 			}
+			after = d.ID
+			if !d.Open {
+				continue
+			}
 			l := t.lane(d.Name, d.ID)
 			l.lift(d.ID, asked)
 			if err := t.claim(l, d); err != nil {
 				return err
 			}
-			after = d.ID
 		}
 		if len(ready) < readyPage {
 			return nil
@@ -213,21 +216,19 @@ func (t *traffic) claim(l *lane, d readyDest) error {
 		}
 		return nil
 	}
-	claims, err := claimShards(t.soft, t.pool, t.node, d.ID, n)
-	if err != nil {
-		return err
-	}
+	claims, err := claimShards(t.soft, t.pool, t.node, d.ID, n) // some may be ours though it failed
 	l.inherit(d.Failures)
 	l.reserve(len(claims))
 	t.mu.Lock()
-	for _, c := range claims {
-		t.held[c.ID] = struct{}{}
+	for i := range claims {
+		claims[i].stop = new(atomic.Bool)
+		t.held[claims[i].ID] = claims[i].stop
 	}
 	t.mu.Unlock()
 	for _, c := range claims {
 		t.wg.Go(func() { t.load(l, c, d) })
 	}
-	return nil
+	return err
 }
 
 // load reads what a claimed shard needs and queues it at its lane.
@@ -312,7 +313,7 @@ func (t *traffic) leave(r *run, state string) {
 	r.outcome.journal = r.journal.take(t.packer)
 	t.committer.save(&r.outcome)
 	t.wg.Go(func() {
-		<-r.outcome.result // whatever it is: a shard that is still ours is freed by freeOrphans
+		<-r.outcome.result // whatever it is: a shard that is still ours is freed by review
 		t.dismiss(r)
 	})
 }
@@ -333,18 +334,21 @@ func (t *traffic) dismiss(r *run) {
 	r.lane.returned()
 }
 
-// freeOrphans gives back what the database thinks is ours and no run stands for: a claim whose
-// answer was lost, a worker that died. Only the dispatcher claims, and it is here now.
-func (t *traffic) freeOrphans() error {
-	shards, err := selectHeld(t.soft, t.pool, t.node)
+// review looks at what the database thinks is ours. What is held or dropped meanwhile its run is to
+// stop sending. What no run stands for it gives back: a claim whose answer was lost, a worker that
+// died. Only the dispatcher claims, and it is here now.
+func (t *traffic) review() error {
+	shards, err := selectOwn(t.soft, t.pool, t.node)
 	if err != nil {
 		return err
 	}
 	var orphans []int64
 	t.mu.Lock()
-	for _, id := range shards {
-		if _, ok := t.held[id]; !ok {
-			orphans = append(orphans, id)
+	for _, s := range shards {
+		if stop, ok := t.held[s.ID]; !ok {
+			orphans = append(orphans, s.ID)
+		} else if s.Stop {
+			stop.Store(true)
 		}
 	}
 	t.mu.Unlock()

@@ -149,6 +149,9 @@ func (w *worker) save(r *run) {
 	r.outcome.state = shardClaimed
 	if r.complete() {
 		r.outcome.state = shardDone
+		if r.short {
+			r.outcome.state = shardReady
+		}
 		r.outcome.journal = r.journal.take(w.t.packer)
 	}
 	w.pending = r

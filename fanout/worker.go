@@ -113,7 +113,10 @@ func (w *worker) close() {
 func (w *worker) take() *batch {
 	if b := w.peeked; b != nil {
 		w.peeked = nil
-		return b
+		if !b.run.stopped() {
+			return b
+		}
+		w.back(b, nil)
 	}
 	for {
 		if w.current == nil {
@@ -136,6 +139,10 @@ func (w *worker) take() *batch {
 
 // fill takes a batch from a run, or is done with it.
 func (w *worker) fill(r *run) *batch {
+	if r.stopped() {
+		w.stop(r)
+		return nil
+	}
 	for r.lost == nil && r.next < len(r.members) {
 		w.check(r)
 		b := &w.spare[w.turn]
@@ -155,6 +162,21 @@ func (w *worker) fill(r *run) *batch {
 		w.save(r)
 	}
 	return nil
+}
+
+// stop gives a run back that is held: at once, or with the outcome of its batch under way.
+func (w *worker) stop(r *run) {
+	w.saved()
+	if r.lost != nil || r.complete() { // and let go of
+		w.current = nil
+		return
+	}
+	w.current = nil
+	if r.flying > 0 {
+		r.shorten()
+		return
+	}
+	w.t.release(r)
 }
 
 // warmAhead is how many recipients ahead of a mixed shard's next their destinations are connected
