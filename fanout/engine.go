@@ -241,7 +241,7 @@ func (e *Engine) serve(ctx context.Context, node int64, resolver Resolver) (err 
 // start starts what makes work for the traffic.
 func (e *Engine) start(soft context.Context, busy *sync.WaitGroup, t *traffic, dead bell) {
 	p := &planner{pool: e.pool, log: e.log, relay: e.cfg.Relay != nil, made: t.hungry, fresh: t.fresh}
-	s := &sweeper{pool: e.pool, log: e.log, made: t.hungry, plan: e.woken.ring}
+	s := &sweeper{pool: e.pool, log: e.log, pack: e.pack, made: t.hungry, plan: e.woken.ring}
 	busy.Go(func() { p.run(soft, e.woken, e.cfg.pace.poll) })
 	busy.Go(func() { s.run(soft, dead, e.cfg.pace.sweep) })
 	busy.Go(t.dispatch)

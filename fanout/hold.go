@@ -71,19 +71,19 @@ func (e *Engine) Release(ctx context.Context, s Selection, by string) error {
 // maxHolds bounds the holds that are told of.
 const maxHolds = 100
 
-// Holds tells what is held, the latest first and a hundred at most.
+// Holds tells what is held: all mail first, if it is, then the latest, a hundred at most.
 func (e *Engine) Holds(ctx context.Context) ([]Hold, error) {
 	return selectHolds(ctx, e.pool, maxHolds)
 }
 
 // HoldsAll says whether all outgoing mail is held.
 func (e *Engine) HoldsAll(ctx context.Context) (bool, error) {
-	return isHeld(ctx, e.pool, Selection{})
+	return isAllHeld(ctx, e.pool)
 }
 
-// HoldsPost says whether a post is held by itself; it may be held with others all the same.
-func (e *Engine) HoldsPost(ctx context.Context, post uuid.UUID) (bool, error) {
-	return isHeld(ctx, e.pool, Selection{Post: post})
+// HoldsPost says whether a post is held by itself, and whether its list or all mail is.
+func (e *Engine) HoldsPost(ctx context.Context, post uuid.UUID) (itself, others bool, err error) {
+	return isPostHeld(ctx, e.pool, post)
 }
 
 // unpark makes shards ready again that are put by and not held any more. Every sweep looks, so

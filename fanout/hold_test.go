@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 )
 
@@ -72,7 +73,7 @@ func TestHoldOfAllMailAcrossNodes(t *testing.T) {
 		t.Errorf("held %t, %v", held, err)
 	}
 	status, err := again.Status(t.Context())
-	if err != nil || status.Held != members-settled+1 || status.Waiting != status.Held || len(status.Holds) != 1 || status.Holds[0].By != "ann@a.example" {
+	if err != nil || status.Held != members-settled+1 || status.Waiting != status.Held || len(status.Holds) != 1 || !status.AllHeld() || status.Holds[0].By != "ann@a.example" {
 		t.Errorf("%+v, %v", status, err)
 	}
 	release(t, again, Selection{})
@@ -118,7 +119,19 @@ func TestHoldOfAPostAndAList(t *testing.T) {
 	if n := s.copies.Load(); n != 900 {
 		t.Errorf("%d copies", n)
 	}
-	if status, err := e.Status(t.Context()); err != nil || status.Held != 910 || status.Holds[0].Address != "other@lists.example" || status.Holds[1].Subject != "hello" {
+	for post, want := range map[uuid.UUID]bool{paused: true, younger: false} {
+		if itself, others, err := e.HoldsPost(t.Context(), post); err != nil || itself != want || others {
+			t.Errorf("held %t, with others %t, %v", itself, others, err)
+		}
+	}
+	states := map[string]int64{}
+	if err := e.EachQueued(t.Context(), Selection{}, func(q Queued) (bool, error) {
+		states[q.List+" "+q.State] += q.Copies
+		return true, nil
+	}); err != nil || len(states) != 2 || states["dev@lists.example held"] != 900 || states["other@lists.example held"] != 10 {
+		t.Errorf("%v, %v", states, err)
+	}
+	if status, err := e.Status(t.Context()); err != nil || status.Held != 910 || status.Holds[0].Address != "other@lists.example" || status.Holds[1].Subject != "hello" || status.AllHeld() {
 		t.Errorf("%+v, %v", status, err)
 	}
 	release(t, e, Selection{Post: paused})
@@ -209,7 +222,8 @@ func TestPutByForNothing(t *testing.T) {
 }
 
 func (w *world) sweeper() *sweeper {
-	return &sweeper{pool: w.pool, log: New(w.pool, Config{}).log, made: func() {}, plan: func() {}}
+	e := New(w.pool, Config{})
+	return &sweeper{pool: w.pool, log: e.log, pack: e.pack, made: func() {}, plan: func() {}}
 }
 
 // A destination that may not be connected to hides none of those after it.
@@ -251,9 +265,15 @@ func TestHoldsAreLookedUp(t *testing.T) {
 	w.exec(`INSERT INTO hold (post, actor) SELECT gen_random_uuid(), 'cli' FROM generate_series(1, 5000)`)
 	w.exec(`INSERT INTO shard (fanout, dest, turn, size, state, node)
 		SELECT f.id, d.id, g, 1, CASE WHEN g % 100 = 0 THEN 'held' WHEN g % 50 = 0 THEN 'claimed' WHEN g % 30 = 0 THEN 'ready' ELSE 'done' END, 1
-		FROM fanout f, destination d, generate_series(1, 20000) g WHERE d.name = 'relay'`)
+		FROM fanout f, destination d, generate_series(1, 30000) g WHERE d.name = 'relay'`)
 	w.exec(`ANALYZE`)
-	dest := w.count(`SELECT id FROM destination WHERE name = 'relay'`)
+	dest, entries := w.count(`SELECT id FROM destination WHERE name = 'relay'`), 0
+	if err := New(w.pool, Config{}).EachQueued(t.Context(), Selection{}, func(Queued) (bool, error) {
+		entries++
+		return true, nil
+	}); err != nil || entries <= 2*queuedPage || entries != w.count(`SELECT count(*) FROM shard WHERE state <> 'done'`) {
+		t.Errorf("%d entries of the queue, %v", entries, err)
+	}
 	for _, one := range []struct {
 		name, sql, index string
 		args             []any

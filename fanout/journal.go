@@ -20,16 +20,23 @@ import (
 type journal struct{ lines []byte }
 
 func (j *journal) add(at time.Time, first, last int32, host string, reply *smtp.Reply) {
-	b := strconv.AppendInt(j.lines, at.UnixMilli(), 10)
+	j.lines = append(appendReply(appendPlaces(j.lines, at, first, last, host), reply), '\n')
+}
+
+// addDropped says that places were given up, and by whom.
+func (j *journal) addDropped(at time.Time, first, last int32, by string) {
+	j.lines = fmt.Appendf(appendPlaces(j.lines, at, first, last, "muster"), "dropped by %s\n", clean(by))
+}
+
+func appendPlaces(b []byte, at time.Time, first, last int32, host string) []byte {
+	b = strconv.AppendInt(b, at.UnixMilli(), 10)
 	b = append(b, '\t')
 	b = strconv.AppendInt(b, int64(first), 10)
 	b = append(b, '\t')
 	b = strconv.AppendInt(b, int64(last), 10)
 	b = append(b, '\t')
 	b = append(b, host...)
-	b = append(b, '\t')
-	b = appendReply(b, reply)
-	j.lines = append(b, '\n')
+	return append(b, '\t')
 }
 
 // appendReply appends a reply in one line. Its text was cleaned when it was read.

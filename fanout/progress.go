@@ -160,7 +160,7 @@ type Status struct {
 	Oldest       time.Time // acceptance of the oldest that is not finished; zero if none is
 	Nodes        []Node
 	Destinations []Destination
-	Holds        []Hold // the latest
+	Holds        []Hold // as Holds tells them
 }
 
 // Node is a process that sends.
@@ -181,6 +181,9 @@ type Destination struct {
 	Blocked  time.Time // left alone until then; zero if it is not
 	Reply    string    // why
 }
+
+// AllHeld says whether all outgoing mail is held.
+func (s Status) AllHeld() bool { return len(s.Holds) > 0 && s.Holds[0].What == Selection{} }
 
 // maxDestinations bounds the destinations of a Status, those with most waiting first.
 const maxDestinations = 100

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 )
 
@@ -51,13 +52,23 @@ func deleteHold(ctx context.Context, q querier, s Selection, dest int64) (bool, 
 	return tag.RowsAffected() > 0, nil
 }
 
-// isHeld says whether there is a hold of just that.
-func isHeld(ctx context.Context, q querier, s Selection) (held bool, err error) {
-	err = q.QueryRow(ctx, `SELECT EXISTS (SELECT FROM hold WHERE list = $1 AND dest = 0 AND post = $2)`, s.List, s.Post).Scan(&held)
+func isAllHeld(ctx context.Context, q querier) (held bool, err error) {
+	err = q.QueryRow(ctx, `SELECT EXISTS (SELECT FROM hold WHERE list = 0 AND dest = 0 AND post = `+noPost+`)`).Scan(&held)
 	if err != nil {
-		return false, fmt.Errorf("hold: %w", err)
+		return false, fmt.Errorf("hold of all mail: %w", err)
 	}
 	return held, nil
+}
+
+func isPostHeld(ctx context.Context, q querier, post uuid.UUID) (itself, others bool, err error) {
+	err = q.QueryRow(ctx, `
+		SELECT EXISTS (SELECT FROM hold h WHERE h.list = 0 AND h.dest = 0 AND h.post = p.id),
+			EXISTS (SELECT FROM hold h WHERE h.list = ANY(ARRAY[0, p.list]) AND h.dest = 0 AND h.post = `+noPost+`)
+		FROM post p WHERE p.id = $1`, post).Scan(&itself, &others)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return false, false, fmt.Errorf("hold of post %s: %w", post, err)
+	}
+	return itself, others, nil
 }
 
 func selectHolds(ctx context.Context, q querier, limit int) ([]Hold, error) {
@@ -66,7 +77,7 @@ func selectHolds(ctx context.Context, q querier, limit int) ([]Hold, error) {
 		FROM hold h LEFT JOIN destination x ON x.id = h.dest
 		LEFT JOIN list l ON l.id = h.list LEFT JOIN domain d ON d.id = l.domain
 		LEFT JOIN post p ON p.id = h.post AND h.post <> `+noPost+`
-		ORDER BY h.at DESC, h.list, h.dest, h.post LIMIT $1`, limit)
+		ORDER BY h.list = 0 AND h.dest = 0 AND h.post = `+noPost+` DESC, h.at DESC, h.list, h.dest, h.post LIMIT $1`, limit)
 	if err != nil {
 		return nil, fmt.Errorf("holds: %w", err)
 	}

@@ -34,6 +34,7 @@ type newShards struct {
 	fanout  int64
 	list    *int64 // whose order they keep
 	retry   bool
+	givenUp string   // by whom; "" for what is to be sent
 	members []int64  // of all shards, one after the other
 	fresh   []string // their addresses, where they are to be kept for who claims the shards here
 	dests   []int64  // by shard
@@ -68,12 +69,12 @@ func insertShards(ctx context.Context, tx pgx.Tx, n *newShards) ([]int64, error)
 			SELECT * FROM unnest(@ids::bigint[], @dests::bigint[], @turns::bigint[], @sizes::int[], @starts::int[])
 				AS n(id, dest, turn, size, start)),
 		made AS (
-			INSERT INTO shard (id, fanout, dest, list, turn, size, retry)
-			SELECT id, @fanout, dest, @list, turn, size, @retry FROM new)
+			INSERT INTO shard (id, fanout, dest, list, turn, size, retry, given_up)
+			SELECT id, @fanout, dest, @list, turn, size, @retry, @given_up FROM new)
 		INSERT INTO shard_members (shard, members)
 		SELECT id, (@members::bigint[])[start : start + size - 1] FROM new`, pgx.NamedArgs{
 		"ids": ids, "dests": n.dests, "turns": turns, "sizes": n.sizes, "starts": starts,
-		"fanout": n.fanout, "list": n.list, "retry": n.retry, "members": n.members,
+		"fanout": n.fanout, "list": n.list, "retry": n.retry, "given_up": n.givenUp, "members": n.members,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("shards of fan-out %d: %w", n.fanout, err)

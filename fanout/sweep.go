@@ -15,6 +15,7 @@ import (
 type sweeper struct {
 	pool *pgxpool.Pool
 	log  *slog.Logger
+	pack *packer
 	made func() // told when shards became ready
 	plan func() // told when posts are to be planned
 }
@@ -45,6 +46,7 @@ func (s *sweeper) sweep(ctx context.Context) {
 		{"shortening waits", s.shorten},
 		{"queueing deferred copies", s.queueDue},
 		{"making ready what is held no more", s.unpark},
+		{"closing what was dropped", s.closeDropped},
 		{"closing fan-outs", s.finish},
 		{"planning mail to owners again", s.replan},
 	} {
@@ -69,6 +71,10 @@ func (s *sweeper) free(ctx context.Context) (bool, error) {
 func (s *sweeper) prolong(ctx context.Context) (bool, error) { return false, prolongHeld(ctx, s.pool) }
 
 func (s *sweeper) unpark(ctx context.Context) (bool, error) { return unpark(ctx, s.pool) }
+
+func (s *sweeper) closeDropped(ctx context.Context) (bool, error) {
+	return false, closeGivenUp(ctx, s.pool, s.pack)
+}
 
 // replan lets mail go on that waited for a list to have an owner, or the site an administrator.
 func (s *sweeper) replan(ctx context.Context) (bool, error) {
@@ -118,7 +124,7 @@ func (s *sweeper) queueDue(ctx context.Context) (ready bool, err error) {
 				return err
 			}
 			n = len(due)
-			return carryDue(ctx, tx, due)
+			return carryDue(ctx, tx, due, "")
 		})
 		if err != nil || n == 0 {
 			return ready, err
@@ -127,14 +133,15 @@ func (s *sweeper) queueDue(ctx context.Context) (ready bool, err error) {
 	}
 }
 
-// carryDue makes shards of due copies, which come ordered by fan-out and destination.
-func carryDue(ctx context.Context, tx pgx.Tx, due []dueCopy) error {
+// carryDue makes shards of due copies, which come ordered by fan-out and destination. Somebody may
+// have given them up.
+func carryDue(ctx context.Context, tx pgx.Tx, due []dueCopy, givenUp string) error {
 	for len(due) > 0 {
 		n := 1
 		for n < len(due) && due[n].Fanout == due[0].Fanout && due[n].Dest == due[0].Dest {
 			n++
 		}
-		shards := newShards{fanout: due[0].Fanout, retry: true}
+		shards := newShards{fanout: due[0].Fanout, retry: true, givenUp: givenUp}
 		members := make([]int64, n)
 		for i := range members {
 			members[i] = due[i].Member
