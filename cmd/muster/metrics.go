@@ -204,6 +204,8 @@ func (b *backlog) collect(gauge, _ emit) {
 	shards := describe("queue_shards", "Parts of fan-outs, by whether a node may claim them or is sending them.", "state")
 	gauge(shards, float64(b.last.Ready), "ready")
 	gauge(shards, float64(b.last.Claimed), "claimed")
+	gauge(describe("queue_held_copies", "Copies not tried yet that a hold keeps."), float64(b.last.Held))
+	gauge(describe("queue_all_held", "1 while all outgoing mail is held."), oneIf(b.last.AllHeld()))
 	gauge(describe("queue_set_aside", "Fan-outs and shards set aside for somebody to look."), float64(b.last.Aside))
 	gauge(describe("queue_figures_at_least", "1 if the queue is so long that its figures are the least there is."), oneIf(b.last.More))
 	age := 0.0

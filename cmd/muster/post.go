@@ -46,6 +46,7 @@ func (a *app) postCommand() *cobra.Command {
 	return group("post", "Posts to lists, held ones among them",
 		a.postLsCommand(),
 		a.postShowCommand(),
+		a.postTraceCommand(),
 		&cobra.Command{
 			Use:   "release ID…",
 			Short: "Let held posts go to the members",
@@ -116,14 +117,12 @@ func parsePostID(arg string) (uuid.UUID, error) {
 
 func (a *app) postShowCommand() *cobra.Command {
 	var raw bool
-	var member string
 	cmd := &cobra.Command{
 		Use:   "show ID",
 		Short: "Show a post, what was decided on it, and how far its copies are",
 		Args:  arguments(1, 1),
 	}
 	cmd.Flags().BoolVar(&raw, "raw", false, "write the message as it came in, and nothing else")
-	cmd.Flags().StringVar(&member, "member", "", "show what servers answered about the copy of this address, and nothing else")
 	cmd.RunE = a.with(func(ctx context.Context, _ *cobra.Command, s *services, args []string) error {
 		id, err := parsePostID(args[0])
 		if err != nil {
@@ -135,9 +134,6 @@ func (a *app) postShowCommand() *cobra.Command {
 		}
 		if raw {
 			return s.lists.WriteRaw(ctx, lists.CLI(), post, s.stdout)
-		}
-		if member != "" {
-			return s.showAttempts(ctx, post, member)
 		}
 		return s.showPost(ctx, post, decisions)
 	})

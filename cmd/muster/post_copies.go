@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"muster/fanout"
 	"muster/lists"
 )
@@ -60,6 +62,31 @@ type attemptView struct {
 	Reply string    `json:"reply"`
 }
 
+func (a *app) postTraceCommand() *cobra.Command {
+	var member string
+	cmd := &cobra.Command{
+		Use:   "trace ID --member ADDRESS",
+		Short: "Show what happened to one copy of a post: what each server answered",
+		Args:  arguments(1, 1),
+	}
+	cmd.Flags().StringVar(&member, "member", "", "whose copy")
+	cmd.RunE = a.with(func(ctx context.Context, _ *cobra.Command, s *services, args []string) error {
+		if member == "" {
+			return usagef("say whose copy: --member ADDRESS")
+		}
+		id, err := parsePostID(args[0])
+		if err != nil {
+			return err
+		}
+		post, _, err := s.lists.PostByID(ctx, lists.CLI(), id)
+		if err != nil {
+			return err
+		}
+		return s.showAttempts(ctx, post, member)
+	})
+	return cmd
+}
+
 // showAttempts prints what servers answered about one member's copy.
 func (s *services) showAttempts(ctx context.Context, post lists.Post, member string) error {
 	address, err := parseAddress(member)
@@ -102,6 +129,6 @@ func (v *copiesView) summary() string {
 	if v.More {
 		deferred, bounced = "more than "+deferred, "fewer than "+bounced
 	}
-	return fmt.Sprintf("%s: %d delivered, %d waiting, %s deferred, %s bounced, %d left before",
+	return fmt.Sprintf("%s: %d delivered, %d waiting, %s deferred, %s bounced, %d dropped",
 		planned, v.Delivered, v.Waiting, deferred, bounced, v.Dropped)
 }

@@ -16,11 +16,13 @@ type queueView struct {
 	Unplanned    int64             `json:"unplanned"`
 	Waiting      int64             `json:"waiting"`
 	Deferred     int64             `json:"deferred"`
+	Held         int64             `json:"held"` // of those not tried yet
 	Aside        int64             `json:"aside"`
 	More         bool              `json:"more"` // the counts are the least there is
 	Oldest       *time.Time        `json:"oldest"`
 	Nodes        []nodeView        `json:"nodes"`
 	Destinations []destinationView `json:"destinations"`
+	Holds        []holdView        `json:"holds"`
 }
 
 type nodeView struct {
@@ -46,7 +48,11 @@ func (a *app) queueCommand() *cobra.Command {
 			Args:  arguments(0, 0),
 			RunE:  a.with(queueStatus),
 		},
+		a.queueShowCommand(),
 		a.queueRetryCommand(),
+		a.queueHoldCommand(),
+		a.queueReleaseCommand(),
+		a.queueDropCommand(),
 	)
 }
 
@@ -59,19 +65,22 @@ func queueStatus(ctx context.Context, _ *cobra.Command, s *services, _ []string)
 	if s.json {
 		return newEncoder(s.stdout).Encode(v)
 	}
-	return s.printQueue(v)
+	return s.printQueue(v, status.Holds)
 }
 
 func viewQueue(s fanout.Status) queueView {
 	v := queueView{
-		Unplanned: s.Unplanned, Waiting: s.Waiting, Deferred: s.Deferred, Aside: s.Aside, More: s.More, Oldest: moment(s.Oldest),
-		Nodes: []nodeView{}, Destinations: []destinationView{},
+		Unplanned: s.Unplanned, Waiting: s.Waiting, Held: s.Held, Deferred: s.Deferred, Aside: s.Aside, More: s.More, Oldest: moment(s.Oldest),
+		Nodes: []nodeView{}, Destinations: []destinationView{}, Holds: []holdView{},
 	}
 	for _, n := range s.Nodes {
 		v.Nodes = append(v.Nodes, nodeView{n.Host, n.Since, n.Seen, n.Alive})
 	}
 	for _, d := range s.Destinations {
 		v.Destinations = append(v.Destinations, destinationView{d.Name, d.Waiting, d.Deferred, moment(d.Blocked), d.Reply})
+	}
+	for _, h := range s.Holds {
+		v.Holds = append(v.Holds, viewHold(h))
 	}
 	return v
 }
@@ -84,7 +93,7 @@ func moment(t time.Time) *time.Time {
 	return &t
 }
 
-func (s *services) printQueue(v queueView) error {
+func (s *services) printQueue(v queueView, holds []fanout.Hold) error {
 	s.say("%s, %s not tried yet, %s to be tried again",
 		plural(int(v.Unplanned), "message not begun", "messages not begun"),
 		plural(int(v.Waiting), "copy", "copies"), plural(int(v.Deferred), "copy", "copies"))
@@ -97,7 +106,13 @@ func (s *services) printQueue(v queueView) error {
 	if v.Aside > 0 {
 		s.say("%s set aside: see the log of muster serve", plural(int(v.Aside), "fan-out was", "fan-outs were"))
 	}
+	if v.Held > 0 {
+		s.say("%s of those not tried yet held", plural(int(v.Held), "copy is", "copies are"))
+	}
 	p := s.printer()
+	for _, h := range holds {
+		p.row(nil, "held: "+partText(h), "since "+h.At.Local().Format(time.DateTime), "by "+h.By)
+	}
 	for _, n := range v.Nodes {
 		p.row(nil, "node "+n.Host, "since "+n.Since.Local().Format(time.DateTime), aliveText(n.Alive))
 	}

@@ -5,8 +5,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -24,6 +26,7 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"status":      scriptStatus,
+			"eventually":  scriptEventually,
 			"serve":       scriptServe,
 			"halt":        scriptHalt,
 			"signal":      scriptSignal,
@@ -47,6 +50,25 @@ func TestScripts(t *testing.T) {
 			return os.WriteFile(file, nil, 0o600)
 		},
 	})
+}
+
+// scriptEventually runs a command again and again until what it prints matches a pattern, for what
+// muster serve does meanwhile: "eventually PATTERN command [argument…]".
+func scriptEventually(ts *testscript.TestScript, negated bool, args []string) {
+	if negated || len(args) < 2 {
+		ts.Fatalf("usage: eventually PATTERN command [argument…]")
+	}
+	pattern, err := regexp.Compile("(?m)" + args[0])
+	ts.Check(err)
+	for deadline := time.Now().Add(scriptPatience); ; time.Sleep(50 * time.Millisecond) {
+		ts.Check(ts.Exec(args[1], args[2:]...))
+		if pattern.MatchString(ts.ReadFile("stdout")) {
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("it never says %s", args[0])
+		}
+	}
 }
 
 // scriptStatus runs a command and wants its exit status: "status 2 muster list show".
