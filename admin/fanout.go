@@ -23,6 +23,9 @@ type Fanout struct {
 	More      bool  // more than Deferred are deferred, and fewer than Bounced bounced: not all were counted
 	Waiting   int64 // not tried yet
 	Replies   []Answer
+	Paused    bool // by somebody, until it is resumed
+	Held      bool // with its list, or with all mail
+	Cancelled bool // what was left of it was given up
 }
 
 // Done says whether nothing will change any more.
@@ -41,16 +44,41 @@ type Queue interface {
 	Queue(ctx context.Context) (Backlog, error)
 }
 
+// Control stops what is sent, and lets it go on. All of it is by the name of who did it.
+type Control interface {
+	Pause(ctx context.Context, post uuid.UUID, by string) error
+	Resume(ctx context.Context, post uuid.UUID, by string) error
+	Cancel(ctx context.Context, post uuid.UUID, by string) error
+	HoldAll(ctx context.Context, by string) error // all outgoing mail
+	ReleaseAll(ctx context.Context, by string) error
+	AllHeld(ctx context.Context) (bool, error)
+	Full() bool // so much waits that new posts are put off
+}
+
 // Backlog is what waits to be sent on all nodes.
 type Backlog struct {
 	Unplanned    int64 // posts accepted and not yet planned
 	Waiting      int64 // copies not tried yet
 	Deferred     int64 // copies to be tried again
+	Held         int64 // of those not tried yet, kept by a hold
 	More         bool  // the counts are the least there is: not all of the queue was looked through
 	Oldest       time.Time
 	Nodes        []Node
 	Destinations []Destination
+	Holds        []Hold
 }
+
+// Hold keeps a part of the mail from going out; one that names nothing all of it.
+type Hold struct {
+	List        string // address
+	Destination string
+	Post        string // subject
+	At          time.Time
+	By          string
+}
+
+// All says whether it is all mail that is held.
+func (h Hold) All() bool { return h.List+h.Destination+h.Post == "" }
 
 // Node is one running process.
 type Node struct {

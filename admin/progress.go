@@ -10,6 +10,7 @@ import (
 type progressPiece struct {
 	Fanout  *Fanout // nil for a post that nobody gets, or where nothing is known
 	Running bool
+	Control bool // it can be paused and cancelled from here, by who manages the list
 	Bar     bar
 }
 
@@ -31,7 +32,8 @@ func (s *Site) progressOf(v *visit, p lists.Post) (progressPiece, error) {
 	if err != nil {
 		return progressPiece{}, err
 	}
-	return progressPiece{Fanout: &f, Running: !f.Done(), Bar: bar{Value: f.Delivered + f.Bounced, Max: max(f.Copies, 1)}}, nil
+	running := !f.Done()
+	return progressPiece{Fanout: &f, Running: running, Control: running && s.cfg.Control != nil && v.rights.Manages(), Bar: bar{Value: f.Delivered + f.Bounced, Max: max(f.Copies, 1)}}, nil
 }
 
 // showProgress answers the script of a post's page with the piece as it is now.

@@ -20,6 +20,9 @@ type frame struct {
 	Person lists.Person
 	Flash  string
 	Now    time.Time
+
+	AllHeld bool // no mail goes out: said to administrators
+	Full    bool // new posts are put off: said to all who are signed in
 }
 
 // Languages are those one can choose, each by its own name.
@@ -34,7 +37,20 @@ func (v *visit) frame(title string) frame {
 		f.Path = r.URL.RequestURI()
 		f.Flash = v.takeFlash()
 	}
+	if c := v.site.cfg.Control; c != nil && f.SignedIn() {
+		f.Full = c.Full()
+		f.AllHeld = v.actor.Admin && v.allHeld(c)
+	}
 	return f
+}
+
+// allHeld is for a banner, without which a page is better than none.
+func (v *visit) allHeld(c Control) bool {
+	held, err := c.AllHeld(v.Request().Context())
+	if err != nil {
+		v.site.cfg.Log.WarnContext(v.Request().Context(), "not known whether all mail is held", "error", err)
+	}
+	return held
 }
 
 // titled is frame with a title from the catalogue.

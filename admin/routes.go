@@ -37,6 +37,9 @@ func (s *Site) routes() {
 	s.post(mine+"/posts/:post/release", moderates, form, s.releasePost)
 	s.post(mine+"/posts/:post/reject", moderates, form, s.rejectPost)
 	s.post(mine+"/posts/:post/discard", moderates, form, s.discardPost)
+	s.post(mine+"/posts/:post/pause", manages, form, s.pausePost)
+	s.post(mine+"/posts/:post/resume", manages, form, s.resumePost)
+	s.post(mine+"/posts/:post/cancel", manages, form, s.cancelPost)
 	s.get(mine+"/roles", moderates, s.showRoles)
 	s.post(mine+"/roles", manages, form, s.addRole)
 	s.post(mine+"/roles/remove", manages, form, s.removeRole)
@@ -63,4 +66,6 @@ func (s *Site) routes() {
 	s.get("/manage/persons", administers, s.showPersons)
 	s.post("/manage/persons", administers, form, s.addPerson)
 	s.get("/manage/queue", administers, s.showQueue)
+	s.post("/manage/queue/hold", administers, form, s.holdMail)
+	s.post("/manage/queue/release", administers, form, s.releaseMail)
 }

@@ -27,6 +27,8 @@ type Config struct {
 	Progress Progress
 	// Queue tells what waits to be sent; nil shows none.
 	Queue Queue
+	// Control stops what is sent; nil: that cannot be done here.
+	Control Control
 	// Ping says whether the database answers, for /healthz; nil is taken for yes.
 	Ping func(ctx context.Context) error
 	// TrustedProxies may say in X-Forwarded-For whom they speak for.

@@ -44,7 +44,7 @@ func TestDropOfAPostUnderWay(t *testing.T) {
 	w.finished()
 	p, err := e.Progress(t.Context(), post)
 	if err != nil || !p.Finished || p.Deferred+p.Waiting+p.Bounced != 0 || p.Delivered != s.copies.Load() ||
-		p.Delivered+p.Dropped != members || p.Dropped < 1000 {
+		p.Delivered+p.Dropped != members || !p.GivenUp || p.Dropped < 1000 {
 		t.Errorf("%d copies taken, %+v, %v", s.copies.Load(), p, err)
 	}
 	s.once(t, int(p.Delivered))

@@ -21,8 +21,9 @@ type Progress struct {
 	Deferred  int64  // refused for now, to be tried again
 	Bounced   int64  // refused for good, or given up
 	More      bool   // more than Deferred are deferred, and fewer than Bounced bounced: not all were counted
-	Dropped   int64  // members who left before their copy
+	Dropped   int64  // members who left before their copy, and copies given up
 	Waiting   int64  // not tried yet
+	GivenUp   bool   // somebody dropped what was left of it
 	Error     string // why it was set aside, if it was
 	Replies   []Reply
 }
@@ -44,7 +45,7 @@ func (e *Engine) Progress(ctx context.Context, post uuid.UUID) (Progress, error)
 	}
 	p := Progress{
 		Planned: r.Planned, Finished: r.Finished, Copies: r.Copies, Delivered: r.Delivered,
-		Deferred: min(r.Deferred, MaxCounted), Dropped: r.Dropped, More: r.Deferred > MaxCounted, Error: r.Error,
+		Deferred: min(r.Deferred, MaxCounted), Dropped: r.Dropped, More: r.Deferred > MaxCounted, GivenUp: r.GivenUp, Error: r.Error,
 	}
 	p.Bounced = max(r.Settled-p.Delivered-p.Deferred-p.Dropped, 0)
 	p.Waiting = max(p.Copies-r.Settled, 0)

@@ -18,13 +18,14 @@ type progressRow struct {
 	Delivered int64
 	Deferred  int64 // up to one more than MaxCounted
 	Dropped   int64
+	GivenUp   bool `db:"given_up"`
 	Error     string
 }
 
 // What is settled and neither delivered, nor deferred, nor of who had left, has bounced: so only the
 // deferred are counted one by one, and these not to the end.
 const sqlProgress = `
-		SELECT f.id, f.planned IS NOT NULL AS planned, f.finished IS NOT NULL AS finished, f.copies, f.error,
+		SELECT f.id, f.planned IS NOT NULL AS planned, f.finished IS NOT NULL AS finished, f.copies, f.error, s.given_up,
 			CASE WHEN f.finished IS NULL THEN s.settled ELSE f.copies END AS settled,
 			CASE WHEN f.finished IS NULL THEN s.sent ELSE f.delivered END AS delivered,
 			CASE WHEN f.finished IS NULL THEN s.dropped ELSE f.dropped END AS dropped,
@@ -33,7 +34,8 @@ const sqlProgress = `
 		FROM fanout f
 		CROSS JOIN LATERAL (
 			SELECT COALESCE(sum(sent), 0)::bigint AS sent, COALESCE(sum(dropped), 0)::bigint AS dropped,
-				COALESCE(sum(done) FILTER (WHERE NOT retry), 0)::bigint AS settled
+				COALESCE(sum(done) FILTER (WHERE NOT retry), 0)::bigint AS settled,
+				COALESCE(bool_or(given_up <> ''), false) AS given_up
 			FROM shard WHERE fanout = f.id) s
 		WHERE f.post = $1`
 
