@@ -37,6 +37,8 @@ type Config struct {
 	// beat decides.
 	Identity    string
 	Connections int // to a destination; 0: DefaultConnections
+	// MaxBacklog is how many copies may wait before Full says so; 0: any number.
+	MaxBacklog int64
 	// Grace is for transactions in flight when Run is to end; 0: 30 s.
 	Grace    time.Duration
 	Timeouts smtpclient.Timeouts
@@ -116,6 +118,7 @@ type Engine struct {
 
 	woken bell // the planner
 	tell  bell // other nodes
+	full  atomic.Bool
 }
 
 // New makes an engine over a pool. Beside the pool it keeps three connections of its own while it

@@ -100,6 +100,15 @@ func (s *Service) Posts(ctx context.Context, by Actor, listID int64, query PostQ
 	return PostPage{Posts: posts[:min(limit, len(posts))], More: more}, nil
 }
 
+// MayPost says of a recipient whether a post can be taken now. Commands and mail to owners always can:
+// they are few, and leaving a list is what may be meant.
+func (s *Service) MayPost(t Target) error {
+	if t.Kind != TargetPost || s.cfg.Full == nil || !s.cfg.Full() {
+		return nil
+	}
+	return &Error{Kind: Overloaded, Code: "post.backlog", Msg: "Too much mail waits to be sent from here; try again later"}
+}
+
 // PostByRef is a post with what was decided on it, for those who moderate its list.
 func (s *Service) PostByRef(ctx context.Context, by Actor, ref string) (Post, []Decision, error) {
 	p, err := selectPostByRef(ctx, s.pool, ref)

@@ -13,10 +13,11 @@ import (
 // Config is what the services need to know of the site. The zero value works: nobody to wake,
 // nothing logged.
 type Config struct {
-	Hostname      string // names this server in mail
-	DefaultDomain string // completes a bare local part
-	MaxMessage    int64  // octets of a post; 0: what the server in front lets in
-	Wake          func() // told after a commit that queued mail; must not block
+	Hostname      string      // names this server in mail
+	DefaultDomain string      // completes a bare local part
+	MaxMessage    int64       // octets of a post; 0: what the server in front lets in
+	Wake          func()      // told after a commit that queued mail; must not block
+	Full          func() bool // says whether so much waits to be sent that posts are put off; nil: never
 	Now           func() time.Time
 	Wait          time.Duration // the most the database may take for a page of EXPN; 0: 20 s
 	Log           *slog.Logger

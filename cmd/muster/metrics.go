@@ -36,7 +36,7 @@ type metrics struct {
 }
 
 func (n *node) newMetrics(engine *fanout.Engine) *metrics {
-	queue := &backlog{status: engine.Status, log: n.log}
+	queue := &backlog{status: engine.Status, full: engine.Full, log: n.log}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), buildInfo(readBuild()),
@@ -165,6 +165,7 @@ func collectPool(pool *pgxpool.Pool) collector {
 // backlog is the queue as it was a moment ago.
 type backlog struct {
 	status func(context.Context) (fanout.Status, error)
+	full   func() bool
 	log    *slog.Logger
 
 	mu    sync.Mutex
@@ -206,6 +207,7 @@ func (b *backlog) collect(gauge, _ emit) {
 	gauge(shards, float64(b.last.Claimed), "claimed")
 	gauge(describe("queue_held_copies", "Copies not tried yet that a hold keeps."), float64(b.last.Held))
 	gauge(describe("queue_all_held", "1 while all outgoing mail is held."), oneIf(b.last.AllHeld()))
+	gauge(describe("queue_full", "1 while so much waits that new posts are put off."), oneIf(b.full()))
 	gauge(describe("queue_set_aside", "Fan-outs and shards set aside for somebody to look."), float64(b.last.Aside))
 	gauge(describe("queue_figures_at_least", "1 if the queue is so long that its figures are the least there is."), oneIf(b.last.More))
 	age := 0.0

@@ -24,13 +24,13 @@ import (
 )
 
 // serveNode runs a whole node, which trusts the networks given, until the test ends.
-func serveNode(t *testing.T, trusted string) *node {
+func serveNode(t *testing.T, trusted string, environ ...string) *node {
 	t.Helper()
-	c, err := config.Load(config.Sources{NoFile: true, Environ: []string{
-		"MUSTER_DATA_DIR=" + t.TempDir(), "MUSTER_HOSTNAME=lists.example", "MUSTER_DATABASE_URL=" + testdb.URL(t),
+	c, err := config.Load(config.Sources{NoFile: true, Environ: append(environ,
+		"MUSTER_DATA_DIR="+t.TempDir(), "MUSTER_HOSTNAME=lists.example", "MUSTER_DATABASE_URL="+testdb.URL(t),
 		"MUSTER_SMTP_LISTEN=127.0.0.1:0", "MUSTER_HTTP_LISTEN=127.0.0.1:0", "MUSTER_RELAY=smtp://127.0.0.1:1",
-		"MUSTER_TRUSTED_NETWORK=" + trusted,
-	}})
+		"MUSTER_TRUSTED_NETWORK="+trusted,
+	)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,6 +129,7 @@ func TestMetricsOfANode(t *testing.T) {
 		`muster_copies_total{outcome="bounced"} 0`, `muster_queue_shards{state="ready"} 0`, `muster_queue_shards{state="claimed"} 0`,
 		"muster_smtp_sessions ", "muster_queue_up 1", "muster_queue_unplanned_posts 0",
 		"muster_queue_oldest_age_seconds 0", `muster_database_connections{state="idle"} `, "muster_database_connections_max ",
+		"muster_queue_held_copies 0", "muster_queue_all_held 0", "muster_queue_full 0",
 		`muster_build_info{go="go1.`, "go_goroutines ",
 	} {
 		if !strings.Contains(page, "\n"+want) {
@@ -182,7 +183,7 @@ func TestBacklogIsReadNowAndThen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var asked int64
 		var trouble error
-		b := &backlog{log: slog.New(slog.DiscardHandler), status: func(ctx context.Context) (fanout.Status, error) {
+		b := &backlog{full: func() bool { return false }, log: slog.New(slog.DiscardHandler), status: func(ctx context.Context) (fanout.Status, error) {
 			asked++
 			if ctx.Err() != nil {
 				t.Error("the scraper that hung up takes the answer away")

@@ -128,7 +128,7 @@ func (n *node) wire(context.Context) error {
 	}
 	n.lists = lists.New(n.db.Pool, lists.Config{
 		Hostname: n.cfg.Hostname, DefaultDomain: n.cfg.DefaultDomain,
-		MaxMessage: int64(n.cfg.Limits.Message), Wake: n.wake(engine), Log: n.log,
+		MaxMessage: int64(n.cfg.Limits.Message), Wake: n.wake(engine), Full: engine.Full, Log: n.log,
 	})
 	if err := n.wireBack(engine); err != nil {
 		return err
@@ -144,6 +144,9 @@ func (n *node) wireBack(engine *fanout.Engine) error {
 	}
 	if n.cfg.Has(config.RoleSMTP) {
 		n.back = append(n.back, watcher("the watch over EXPN", n.lists.WatchExpn))
+	}
+	if n.cfg.Has(config.RoleSMTP) || n.cfg.Has(config.RoleAdmin) {
+		n.back = append(n.back, watcher("the watch over the backlog", engine.WatchBacklog))
 	}
 	if n.cfg.Has(config.RoleFanout) {
 		n.senders = append(n.senders, worker{"the fan-out", engine.Run})
@@ -174,7 +177,8 @@ func watcher(name string, run func(ctx context.Context)) worker {
 func (n *node) newEngine() (*fanout.Engine, error) {
 	c := fanout.Config{
 		Hostname: n.cfg.Hostname, BaseURL: n.cfg.BaseURL, Seals: n.seals, Keys: n.keys, Mail: templates.Mail,
-		Identity: n.identity.name, Connections: n.cfg.Connections, SpoolDir: n.cfg.DataDir, Log: n.log,
+		Identity: n.identity.name, Connections: n.cfg.Connections, MaxBacklog: int64(n.cfg.MaxBacklog),
+		SpoolDir: n.cfg.DataDir, Log: n.log,
 		Grace: n.cfg.ShutdownTimeout * 3 / 4, // the rest is for saving what came of it
 	}
 	var err error

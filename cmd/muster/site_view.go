@@ -85,7 +85,7 @@ func (v siteView) ReleaseAll(ctx context.Context, by string) error {
 
 func (v siteView) AllHeld(ctx context.Context) (bool, error) { return v.engine.HoldsAll(ctx) }
 
-func (v siteView) Full() bool { return false }
+func (v siteView) Full() bool { return v.engine.Full() }
 
 func (v siteView) release(ctx context.Context, s fanout.Selection, by string) error {
 	err := v.engine.Release(ctx, s, by)

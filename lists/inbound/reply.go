@@ -35,6 +35,7 @@ func refusalCodes() map[string]smtp.Reply {
 		verdict.RuleFrom: {Code: smtp.CodeFailed, Enhanced: smtp.StatusBadContent},
 		verdict.RuleLoop: {Code: smtp.CodeFailed, Enhanced: smtp.StatusLoop},
 		verdict.RuleSize: {Code: smtp.CodeTooBig, Enhanced: smtp.StatusTooBig},
+		"backlog":        {Code: smtp.CodeLocalError, Enhanced: smtp.Enhanced{4, 3, 1}},
 		"duplicate":      {Code: smtp.CodeFailed, Enhanced: smtp.StatusBadContent},
 	}
 }

@@ -56,7 +56,11 @@ func (s *session) Rcpt(ctx context.Context, to smtp.Address, _ smtpserver.RcptPa
 	case lists.TargetUnknown:
 		return smtp.NewReply(smtp.CodeNoMailbox, smtp.StatusNoMailbox, "There is no such address here")
 	}
-	if err := s.lists.MayForward(ctx, target, s.from); err != nil {
+	err = s.lists.MayPost(target)
+	if err == nil {
+		err = s.lists.MayForward(ctx, target, s.from)
+	}
+	if err != nil {
 		if why := (*lists.Error)(nil); errors.As(err, &why) {
 			return refused(why)
 		}

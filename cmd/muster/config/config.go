@@ -22,6 +22,7 @@ type Config struct {
 	Relay               string        `koanf:"relay"`
 	Resolver            string        `koanf:"resolver"`
 	Connections         int           `koanf:"connections"`
+	MaxBacklog          int           `koanf:"max_backlog"`
 	ShutdownTimeout     time.Duration `koanf:"shutdown_timeout"`
 	LogLevel            string        `koanf:"log_level"`
 	LogFormat           string        `koanf:"log_format"`

@@ -45,6 +45,8 @@ func base() []Setting {
 			Doc: "DNS server to ask, `host:port`."},
 		{Key: "connections", Kind: Number, Flag: true, Scope: Serving, Default: "20",
 			Doc: "Connections to one destination at a time."},
+		{Key: "max_backlog", Kind: Number, Flag: true, Scope: Serving, Default: "50000000",
+			Doc: "Copies that may wait to be sent, on all nodes: while there are more, posts are answered `451 4.3.1`."},
 		{Key: "shutdown_timeout", Kind: Duration, Flag: true, Scope: Serving, Default: "30s",
 			Doc: "How long a stop waits for what is in flight."},
 		{Key: "log_level", Kind: Text, Flag: true, Scope: Serving, Default: "info",
