@@ -84,17 +84,21 @@ func (e *Engine) Drop(ctx context.Context, s Selection, by string) (d Dropped, e
 // looked at.
 func (e *Engine) dropCopies(ctx context.Context, part *dropping, d *Dropped) error {
 	for {
-		shards, err := e.dropAll(ctx, dropShards, func(ctx context.Context, tx pgx.Tx, limit int) (int64, error) {
-			marked, err := giveUpShards(ctx, tx, part, limit)
-			if err != nil {
-				return 0, err
+		shards := int64(0)
+		for {
+			var marked givenUp
+			if err := inTx(ctx, e.pool, func(tx pgx.Tx) (err error) {
+				marked, err = giveUpShards(ctx, tx, part, dropShards)
+				return err
+			}); err != nil {
+				return err
 			}
+			shards += marked.Shards
 			d.Copies += marked.Waiting
 			d.Underway += marked.Underway
-			return marked.Shards, nil
-		})
-		if err != nil {
-			return err
+			if marked.Shards < dropShards {
+				break
+			}
 		}
 		copies, err := e.dropAll(ctx, dropDeferred, part.deferred)
 		d.Copies += copies
