@@ -63,7 +63,7 @@ func TestRetryOfABlockedDestination(t *testing.T) {
 	s.serve()
 	c := w.config(s)
 	quick(&c)
-	c.pace.block = func(int) time.Duration { return time.Hour }
+	c.pace.block = func(int) time.Duration { return longestBlock }
 	var down atomic.Bool
 	down.Store(true)
 	c.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
