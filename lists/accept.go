@@ -225,8 +225,10 @@ func (a *acceptance) judgeCommand(p *part) {
 // settle sees to it that one answer is right for all recipients, where there is only one. What
 // some take and others do not is accepted, and what was refused is told by mail to who proved who
 // they are; for anybody else, a mail could go to the wrong person, so it is held with the reason
-// for which it was refused. What is to be tried again later is answered before anything is kept; but
-// that nobody reads one address puts off no mail that others take.
+// for which it was refused. What nobody can be told and nobody should hold is refused as a whole:
+// the sender's own server tells them, and nothing is lost without a word. What is to be tried again
+// later is answered before anything is kept; but that nobody reads one address puts off no mail that
+// others take.
 func (a *acceptance) settle(context.Context) error {
 	if a.env.Each {
 		return nil
@@ -251,6 +253,12 @@ func (a *acceptance) settle(context.Context) error {
 	case !taken:
 		a.refuseRest(judged[0].outcome.Refusal)
 		return nil
+	}
+	for _, p := range judged {
+		if why := p.outcome.Refusal; why != nil && !a.canDivert(p) {
+			a.refuseAll(why)
+			return nil
+		}
 	}
 	for _, p := range a.parts {
 		if p.outcome.Refusal != nil {
@@ -292,22 +300,38 @@ func (a *acceptance) refuseAll(why *Error) {
 	}
 }
 
-// divert finds another way for a part that is refused while others are taken. What is refused for
-// what it is, whoever sends it, is for no moderator to decide.
+// canDivert says whether there is another way for a part that is refused. A list that is gone can
+// write to nobody. What is refused for what it is, whoever sends it, is for no moderator to decide.
+func (a *acceptance) canDivert(p *part) bool {
+	why := p.outcome.Refusal
+	switch {
+	case why.Kind == NotFound:
+		return false
+	case p.target.Kind == TargetPost:
+		return a.asAuthor() || !isForAll(why)
+	}
+	return keepsAnyway(why)
+}
+
+// divert finds another way for a part that is refused while others are taken.
 func (a *acceptance) divert(p *part) {
 	why := p.outcome.Refusal
 	switch {
-	case p.target.Kind == TargetPost && a.asAuthor():
-		p.told = true
-	case p.target.Kind == TargetPost && !isForAll(why):
-		p.held = true
-	case why.Code == codeNobody: // kept: it goes out when there is somebody
-		p.outcome.Refusal, p.decision = nil, forwarded()
-	default: // also a command by a program
+	case !p.isRead(): // a command by a program: it is for nobody to read
 		a.s.log.Warn("refused beside others that took the message", "address", p.target.Address.String(),
 			"from", a.env.From.String(), "message_id", a.letter.messageID, "reason", why.Code)
+	case p.target.Kind != TargetPost:
+		p.outcome.Refusal, p.decision = nil, forwarded()
+	case a.asAuthor():
+		p.told = true
+	default:
+		p.held = true
 	}
 }
+
+// keepsAnyway says whether mail to owners or admins is kept in spite of what it would be refused
+// for: it goes out when there is somebody, and a Message-ID that was used before bothers no person.
+func keepsAnyway(why *Error) bool { return why.Code == codeNobody || why.Code == CodeDuplicate }
 
 // isForAll says whether a refusal is by a rule that is the same for every list, and is no policy.
 func isForAll(why *Error) bool {
@@ -315,5 +339,5 @@ func isForAll(why *Error) bool {
 	case verdict.RuleLoop, verdict.RuleAutomatic, verdict.RuleFrom:
 		return true
 	}
-	return why.Kind == NotFound
+	return false
 }

@@ -493,24 +493,71 @@ func TestAcceptMixedWithTakers(t *testing.T) {
 	s.noticed()
 }
 
-// TestAcceptMixedLoop bothers no moderator with what every list refuses for what it is.
-func TestAcceptMixedLoop(t *testing.T) {
+// TestAcceptMixedRule refuses as a whole what one list refuses for what it is: no moderator is
+// bothered with it, nobody can be told by mail, and it is not lost after a 250.
+func TestAcceptMixedRule(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	open := map[string]string{"post_policy": "anyone"}
 	s.list("l1@lists.example", open, "owner@a.example")
 	s.list("l2@lists.example", open, "owner@a.example")
-	m := post("1", "ann@a.example", "l1@lists.example", "l2@lists.example")
+	m := post("1", "ann@a.example", "l2@lists.example", "l1@lists.example")
 	m.text = "List-Id: <l1.lists.example>\n" + m.text
-	s.wantFates(m, "post.loop accepted")
+	s.wantFates(m, "post.loop post.loop")
+	m.each = true
+	s.wantFates(m, "accepted post.loop")
 	m = post("2", "ann@a.example", "l1@lists.example", "l1-owner@lists.example")
 	m.text = "Auto-Submitted: auto-replied\n" + m.text
-	s.wantFates(m, "post.automatic accepted")
+	s.wantFates(m, "post.automatic post.automatic")
 	m = mail{from: "a@a.example", to: []string{"l1-owner@lists.example", "l1@lists.example"}, text: "Subject: no From\n\nx\n"}
-	s.wantFates(m, "accepted post.from")
-	if n := one[int](s, `SELECT count(*) FROM post WHERE state = 'held'`); n != 0 {
-		t.Errorf("%d held", n)
+	s.wantFates(m, "post.from post.from")
+	m = post("3", "ann@a.example", "l1@lists.example", "l2-request@lists.example")
+	m.text = "Auto-Submitted: auto-replied\n" + m.text
+	m.to[0] = "l1-owner@lists.example"
+	s.wantFates(m, "accepted post.automatic")
+	if n := one[int](s, `SELECT count(*) FROM post`); n != 2 {
+		t.Errorf("%d kept", n)
 	}
+	s.noticed()
+
+	m = post("4", "ann@a.example", "l2@lists.example", "l1@lists.example")
+	m.text = "List-Id: <l1.lists.example>\n" + m.text
+	m.by = as("ann@a.example")
+	s.wantFates(m, "accepted post.loop")
+	s.noticed("post-refused ann@a.example")
+}
+
+// TestAcceptMixedRemovedList refuses what is for two lists of which one is gone since RCPT.
+func TestAcceptMixedRemovedList(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	gone := s.list("l1@lists.example", map[string]string{"post_policy": "anyone"})
+	s.list("l2@lists.example", map[string]string{"post_policy": "anyone"})
+	m := post("1", "ann@a.example", "l2@lists.example", "l1@lists.example")
+	m.by = as("ann@a.example")
+	env := s.envelope(m)
+	if err := s.RemoveList(t.Context(), lists.CLI(), gone.ID); err != nil {
+		t.Fatal(err)
+	}
+	out, err := s.Accept(t.Context(), env, m.message())
+	if err != nil || fates(out) != "recipient.unknown recipient.unknown" {
+		t.Errorf("%s, %v", fates(out), err)
+	}
+	if n := one[int](s, `SELECT count(*) FROM post`); n != 0 {
+		t.Errorf("%d kept", n)
+	}
+}
+
+// TestAcceptMixedOwnerDuplicate keeps for the owners what has the Message-ID of another mail to them,
+// where a list beside them takes it.
+func TestAcceptMixedOwnerDuplicate(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.list("l1@lists.example", map[string]string{"post_policy": "anyone"}, "owner@a.example")
+	s.wantFates(post("1", "ann@a.example", "l1-owner@lists.example"), "accepted")
+	m := post("1", "ann@a.example", "l1-owner@lists.example", "l1@lists.example")
+	m.text += "Not the same.\n"
+	s.wantFates(m, "accepted accepted")
 	s.noticed()
 }
 
