@@ -162,7 +162,7 @@ func TestCodesHaveWords(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, outcome := range []string{lists.OutcomeConfirm, lists.OutcomeDone, lists.OutcomeBefore, lists.OutcomeWaits, lists.OutcomeClosed, lists.OutcomeExpired, lists.OutcomeLimited, lists.OutcomeRefused, lists.OutcomeHelp, lists.OutcomeEnd, lists.OutcomeUnknown} {
+	for _, outcome := range []string{lists.OutcomeConfirm, lists.OutcomeMaybe, lists.OutcomeNoMember, lists.OutcomeDone, lists.OutcomeBefore, lists.OutcomeWaits, lists.OutcomeClosed, lists.OutcomeExpired, lists.OutcomeLimited, lists.OutcomeRefused, lists.OutcomeHelp, lists.OutcomeEnd, lists.OutcomeUnknown} {
 		if !words.Has("outcome." + outcome) {
 			t.Errorf("no words for the outcome %s", outcome)
 		}

@@ -22,26 +22,36 @@ type Departure struct {
 // RequestLeave mails the question whether the owner of an address wants to leave, if it is a
 // member; who signed in with the address leaves at once. The answer is nil for everybody.
 func (s *Service) RequestLeave(ctx context.Context, d Departure) error {
+	_, err := s.requestLeave(ctx, d)
+	return err
+}
+
+// requestLeave is RequestLeave that says what came of it, which is for nobody but the address itself.
+func (s *Service) requestLeave(ctx context.Context, d Departure) (outcome string, err error) {
 	l, err := s.seeAsked(ctx, d.From, d.How, d.List)
 	if err != nil {
-		return err
+		return "", err
 	}
 	if err := s.allowClient(ctx, s.limits.confirmsPerClient, d.Client); err != nil {
-		return err
+		return "", err
 	}
-	return s.inTxWake(ctx, func(tx pgx.Tx) error {
+	err = s.inTxWake(ctx, func(tx pgx.Tx) error {
 		m, err := selectMember(ctx, tx, l.ID, d.Address.Key())
 		if noRows(err) {
+			outcome = OutcomeNoMember
 			return nil
 		}
 		if err != nil {
 			return fmt.Errorf("%s on %s: %w", d.Address, l.Address(), err)
 		}
 		if d.From.Has(m.Key) {
+			outcome = OutcomeDone
 			return s.leave(ctx, tx, l, m.Key)
 		}
+		outcome = OutcomeConfirm
 		return s.askLeave(ctx, tx, l, m, d)
 	})
+	return outcome, err
 }
 
 func (s *Service) askLeave(ctx context.Context, tx pgx.Tx, l List, m Member, d Departure) error {

@@ -48,15 +48,17 @@ type CommandResult struct {
 
 // What may become of a command.
 const (
-	OutcomeConfirm = "confirm" // a question was mailed to the address
-	OutcomeDone    = "done"    // joined, left or confirmed
-	OutcomeBefore  = "before"  // it was done before
-	OutcomeWaits   = "waits"   // a moderator decides
-	OutcomeClosed  = "closed"  // the list cannot be joined
-	OutcomeExpired = "expired" // the token is not good any more
-	OutcomeLimited = "limited" // asked too often
-	OutcomeRefused = "refused" // not for this address
-	OutcomeHelp    = "help"    // the commands follow
-	OutcomeEnd     = "end"     // nothing was read after it
-	OutcomeUnknown = "unknown" // no command
+	OutcomeConfirm  = "confirm"   // a question was mailed to the address
+	OutcomeMaybe    = "maybe"     // the same, where the answer goes to another address and must not tell
+	OutcomeNoMember = "no-member" // asked to leave without being a member
+	OutcomeDone     = "done"      // joined, left or confirmed
+	OutcomeBefore   = "before"    // it was done before
+	OutcomeWaits    = "waits"     // a moderator decides
+	OutcomeClosed   = "closed"    // the list cannot be joined
+	OutcomeExpired  = "expired"   // the token is not good any more
+	OutcomeLimited  = "limited"   // asked too often
+	OutcomeRefused  = "refused"   // not for this address
+	OutcomeHelp     = "help"      // the commands follow
+	OutcomeEnd      = "end"       // nothing was read after it
+	OutcomeUnknown  = "unknown"   // no command
 )

@@ -3,6 +3,7 @@ package lists
 import (
 	"bytes"
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/jhillyerd/enmime/v2"
@@ -48,7 +49,10 @@ func (a *acceptance) commands(ctx context.Context, t Target) error {
 			return err
 		}
 		answer.Help = answer.Help || c.Verb == command.Help || c.Verb == command.Unknown
-		answer.Results = append(answer.Results, CommandResult{Line: a.quotable(c), Outcome: outcome})
+		answer.add(CommandResult{Line: a.quotable(c), Outcome: outcome})
+	}
+	if !answer.helpedByPage() {
+		answer.URL = ""
 	}
 	if t.Kind != TargetRequest && !answer.isNews() {
 		return nil
@@ -65,10 +69,24 @@ func (a *acceptance) quotable(c command.Command) string {
 	return c.Line
 }
 
+// add appends a result. What is not quoted is said once: twice, it would tell nobody more.
+func (p *CommandAnswerParams) add(r CommandResult) {
+	if r.Line != "" || !slices.Contains(p.Results, r) {
+		p.Results = append(p.Results, r)
+	}
+}
+
+// helpedByPage says whether the page of the list can do what was asked. Nobody joins a closed list.
+func (p CommandAnswerParams) helpedByPage() bool {
+	return p.Help || slices.ContainsFunc(p.Results, func(r CommandResult) bool {
+		return r.Outcome != OutcomeClosed && r.Outcome != OutcomeNoMember
+	})
+}
+
 // isNews says whether the outcome of a single command is told by no other mail.
 func (p CommandAnswerParams) isNews() bool {
 	switch p.Results[0].Outcome {
-	case OutcomeConfirm, OutcomeDone, OutcomeLimited:
+	case OutcomeConfirm, OutcomeMaybe, OutcomeDone, OutcomeLimited:
 		return false
 	}
 	return true
@@ -95,11 +113,9 @@ func (a *acceptance) asked(t Target) ([]command.Command, error) {
 func (a *acceptance) command(ctx context.Context, l List, c command.Command) (outcome string, err error) {
 	switch c.Verb {
 	case command.Join:
-		err = a.s.Subscribe(ctx, Subscription{List: l.ID, Mailbox: a.letter.verdict.From, Client: a.client(), How: ConsentMail, From: a.sender(l)})
-		outcome = OutcomeConfirm
+		outcome, err = a.join(ctx, l)
 	case command.Leave:
-		err = a.s.RequestLeave(ctx, Departure{List: l.ID, Address: a.author(), Client: a.client(), How: ConsentMail, From: a.sender(l)})
-		outcome = OutcomeConfirm
+		outcome, err = a.leave(ctx, l)
 	case command.Confirm:
 		outcome, err = a.confirm(ctx, c.Token)
 	case command.Help:
@@ -110,6 +126,42 @@ func (a *acceptance) command(ctx context.Context, l List, c command.Command) (ou
 		return OutcomeUnknown, nil
 	}
 	return commandOutcome(outcome, err)
+}
+
+func (a *acceptance) join(ctx context.Context, l List) (string, error) {
+	waits, err := a.s.requestJoin(ctx, Subscription{List: l.ID, Mailbox: a.letter.verdict.From, Client: a.client(), How: ConsentMail, From: a.sender(l)})
+	switch {
+	case err != nil:
+		return "", err
+	case !a.answersAuthor() && l.JoinPolicy == JoinModerate, a.answersAuthor() && waits:
+		return OutcomeWaits, nil
+	}
+	return a.question(), nil
+}
+
+func (a *acceptance) leave(ctx context.Context, l List) (string, error) {
+	outcome, err := a.s.requestLeave(ctx, Departure{List: l.ID, Address: a.author(), Client: a.client(), How: ConsentMail, From: a.sender(l)})
+	switch {
+	case err != nil:
+		return "", err
+	case a.answersAuthor() && outcome != OutcomeConfirm:
+		return outcome, nil
+	}
+	return a.question(), nil
+}
+
+// answersAuthor says whether answers reach nobody but who From says, so that they may tell what
+// the author is to the list.
+func (a *acceptance) answersAuthor() bool {
+	return a.asAuthor() || a.env.From.Key() == a.author().Key()
+}
+
+// question is the outcome where the author was mailed a question, or would have been.
+func (a *acceptance) question() string {
+	if a.answersAuthor() {
+		return OutcomeConfirm
+	}
+	return OutcomeMaybe
 }
 
 // sender is who gives commands to a list: a person who proved it, or else mail, which proves nothing.

@@ -23,24 +23,35 @@ type Subscription struct {
 // address is a member, was banned, has a confirmation open or was mailed too often: it tells
 // nobody who is on a list, and cannot be made to flood one.
 func (s *Service) Subscribe(ctx context.Context, sub Subscription) error {
+	_, err := s.requestJoin(ctx, sub)
+	return err
+}
+
+// requestJoin is Subscribe that says whether owners decide now, which is for nobody but the address
+// itself.
+func (s *Service) requestJoin(ctx context.Context, sub Subscription) (waits bool, err error) {
 	l, err := s.seeAsked(ctx, sub.From, sub.How, sub.List)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if l.JoinPolicy == JoinClosed {
-		return Errorf(Denied, "join.closed", "%s cannot be joined; only its owners add members", l.Address())
+		return false, Errorf(Denied, "join.closed", "%s cannot be joined; only its owners add members", l.Address())
 	}
 	o, err := ownAddress(ctx, s.pool, sub.Mailbox.Address)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if o.Ours {
-		return ownAddressError(sub.Mailbox.Address)
+		return false, ownAddressError(sub.Mailbox.Address)
 	}
 	if err := s.allowClient(ctx, s.limits.confirmsPerClient, sub.Client); err != nil {
-		return err
+		return false, err
 	}
-	return s.inTxWake(ctx, func(tx pgx.Tx) error { return s.subscribe(ctx, tx, l, sub) })
+	err = s.inTxWake(ctx, func(tx pgx.Tx) error {
+		waits, err = s.subscribe(ctx, tx, l, sub)
+		return err
+	})
+	return waits, err
 }
 
 // seeAsked is see for who asks to join or leave, except by mail: who writes to a list's address
@@ -53,24 +64,23 @@ func (s *Service) seeAsked(ctx context.Context, by Actor, how string, listID int
 	return l, err
 }
 
-func (s *Service) subscribe(ctx context.Context, tx pgx.Tx, l List, sub Subscription) error {
+func (s *Service) subscribe(ctx context.Context, tx pgx.Tx, l List, sub Subscription) (waits bool, err error) {
 	m := memberOf(l.ID, sub.Mailbox)
 	m.Language = languageTag(sub.Language)
 	if _, err := selectMember(ctx, tx, l.ID, m.Key); err == nil {
-		return s.tellAlready(ctx, tx, l, m)
+		return false, s.tellAlready(ctx, tx, l, m)
 	} else if !noRows(err) {
-		return fmt.Errorf("%s on %s: %w", m.Address, l.Address(), err)
+		return false, fmt.Errorf("%s on %s: %w", m.Address, l.Address(), err)
 	}
 	if banned, err := isBanned(ctx, tx, l, m); err != nil || banned {
-		return err
+		return l.JoinPolicy == JoinModerate, err // the owners have decided: what they say is for them to say
 	}
 	consent := consentGiven{how: sub.How, from: sub.Client}
 	proved := sub.From.Has(m.Key)
 	if !proved && (l.JoinPolicy == JoinConfirm || l.JoinPolicy == JoinBoth) {
-		return s.askJoin(ctx, tx, l, m, consent)
+		return false, s.askJoin(ctx, tx, l, m, consent)
 	}
-	_, err := s.admit(ctx, tx, l, m, consent)
-	return err
+	return s.admit(ctx, tx, l, m, consent)
 }
 
 // askJoin mails the question whether the owner of an address wants to join.

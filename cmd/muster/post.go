@@ -184,7 +184,7 @@ func (a *app) postRejectCommand() *cobra.Command {
 		Short: "Refuse held posts",
 		Args:  arguments(1, -1),
 	}
-	cmd.Flags().StringVar(&reason, "reason", "", "why; the author is told where they have proved who they are")
+	cmd.Flags().StringVar(&reason, "reason", "", "why; the author is told if they are a member or have proved who they are")
 	cmd.RunE = a.with(func(ctx context.Context, _ *cobra.Command, s *services, args []string) error {
 		return s.eachPost(args, "rejected", func(id uuid.UUID) (lists.Post, error) {
 			return s.lists.RejectPost(ctx, lists.CLI(), id, reason)
