@@ -64,6 +64,7 @@ type message struct {
 	voices        []voice
 	leavers       leavers
 	signs         *signature // nil: unsigned, or signed once for all copies
+	narrow        *narrow    // nil: every server can have it as it is
 }
 
 // voice is how one list speaks to a member of it: of a nested list its own, because that is what
@@ -161,11 +162,12 @@ func (m *message) memory() int64 {
 	return int64(n)
 }
 
-// close removes the file of a long message.
+// close removes the files of a long message.
 func (m *message) close() {
 	if m.long != nil {
 		m.long.close()
 	}
+	m.narrow.close()
 }
 
 // receivedField makes sure that the stored field has a name and an end.

@@ -148,6 +148,9 @@ func (l *library) tidy() (memory int64) {
 		var disk int64
 		for _, v := range l.shelf {
 			memory += v.memory
+			if v.m != nil {
+				memory += v.m.narrow.size()
+			}
 			if v.readers == 0 {
 				disk += v.disk
 			}
@@ -225,9 +228,10 @@ func (l *library) compose(ctx context.Context, fanout int64) (m *message, err er
 		}
 		m, err = compose(src, seals, l.site.base)
 	default:
-		return composeLong(ctx, l.pool, &scribe{src: src, seals: seals, base: l.site.base, keys: keys}, l.dir)
+		return composeLong(ctx, l.pool, &scribe{src: src, seals: seals, base: l.site.base, keys: keys, dir: l.dir})
 	}
 	if err == nil {
+		m.mayNarrow(keys, src.signedAt(), l.dir)
 		err = m.sign(keys, src.signedAt())
 	}
 	if err != nil {

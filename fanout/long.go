@@ -85,6 +85,7 @@ type scribe struct {
 	seals Sealer
 	base  string
 	keys  []*dkim.Key
+	dir   string // of the file
 
 	out     *longText
 	begun   []byte   // the post up to here, until its header is whole
@@ -96,8 +97,8 @@ type scribe struct {
 
 // composeLong makes the message of a post in a file. What it has in memory at a time is the header, and
 // a piece of the body.
-func composeLong(ctx context.Context, q querier, s *scribe, dir string) (m *message, err error) {
-	if s.out, err = newLongText(dir); err != nil {
+func composeLong(ctx context.Context, q querier, s *scribe) (m *message, err error) {
+	if s.out, err = newLongText(s.dir); err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -162,6 +163,7 @@ func (s *scribe) end() error {
 	if s.message == nil {
 		return poison{fmt.Errorf("header of %d octets in a message of %d", s.src.headerLen, len(s.begun))}
 	}
+	s.message.mayNarrow(s.keys, s.src.signedAt(), s.dir)
 	if s.rest == nil {
 		return nil
 	}

@@ -143,7 +143,7 @@ func TestLongIsTheSame(t *testing.T) {
 	bare := strings.Repeat("one\n.two\r.three\r\r\n\n\r..four\r\n.\r\n", 30) // as none is accepted, and none may leave
 	posts := []string{
 		testMessage, postedTwice, testMessage + bare, "From: a@a.example\r\n\r\n", "From: a@a.example\r\n", "\r\n.body", "From: a@a.example\r\n\r\n.",
-		testMessage + strings.Repeat(".\r\n", 40_000) + "no end",
+		testMessage + strings.Repeat(".\r\n", 40_000) + "no end", eightBitMessage, testMessage + "Gr\xc3\xbc\xc3\x9fe\r\n.\r\n",
 	}
 	w := newWorld(t)
 	list := w.list("dev", 1)
@@ -171,14 +171,16 @@ func TestLongIsTheSame(t *testing.T) {
 func sameCopies(t *testing.T, what string, src *source, w *world, keys []*dkim.Key) {
 	t.Helper()
 	const base = "https://site.example"
+	src.eightbit = hasHigh(src.raw)
 	short, err := compose(src, fakeSealer{}, base)
 	if err == nil {
+		short.mayNarrow(keys, src.signedAt(), "")
 		err = short.sign(keys, src.signedAt())
 	}
 	if err != nil {
 		t.Fatal(what, err)
 	}
-	long, err := composeLong(context.Background(), w.pool, &scribe{src: src, seals: fakeSealer{}, base: base, keys: keys}, t.TempDir())
+	long, err := composeLong(context.Background(), w.pool, &scribe{src: src, seals: fakeSealer{}, base: base, keys: keys, dir: t.TempDir()})
 	if err != nil {
 		t.Fatal(what, err)
 	}
@@ -190,10 +192,32 @@ func sameCopies(t *testing.T, what string, src *source, w *world, keys []*dkim.K
 	if !bytes.Equal(want, got) {
 		t.Fatalf("%s:\n%.2000q\nwant\n%.2000q", what, got, want)
 	}
+	if src.eightbit {
+		sameNarrow(t, what, short.narrow, long.narrow)
+	}
 	if bytes.Contains(src.raw[:src.headerLen], []byte("From")) {
 		if err := verifySigned(unstuff(got), len(keys)); err != nil {
 			t.Errorf("%s: %v", what, err)
 		}
+	}
+}
+
+// sameNarrow compares what servers without 8BITMIME get.
+func sameNarrow(t *testing.T, what string, short, long *narrow) {
+	t.Helper()
+	inMemory, shortErr := short.made()
+	inFile, longErr := long.made()
+	if (shortErr == nil) != (longErr == nil) {
+		t.Fatalf("%s: %v and %v", what, shortErr, longErr)
+	}
+	if shortErr != nil {
+		return
+	}
+	if inFile.long == nil || inFile.size != inMemory.size || !bytes.Equal(wire(t, inMemory), wire(t, inFile)) {
+		t.Errorf("%s, converted:\n%.2000q\nwant\n%.2000q", what, wire(t, inFile), wire(t, inMemory))
+	}
+	if long.size() != 0 {
+		t.Errorf("%s: %d octets in memory", what, long.size())
 	}
 }
 

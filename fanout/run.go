@@ -74,7 +74,8 @@ func (r *run) drop(to int, has func(member int64) bool) {
 // recipients. Batches are used again.
 type batch struct {
 	run      *run
-	lane     *lane // where it goes
+	message  *message // the run's, or what a server without 8BITMIME gets in its place
+	lane     *lane    // where it goes
 	from, to int
 	who      []int
 	envelope smtpclient.Envelope
@@ -96,7 +97,7 @@ func (b *batch) fill(r *run, limit int, laneOf func(domain string) *lane) bool {
 	if m.personal {
 		limit = 1
 	}
-	b.run, b.from, b.to, b.lane = r, r.next, r.next, r.lane
+	b.run, b.from, b.to, b.lane, b.message = r, r.next, r.next, r.lane, m
 	b.who, b.refused = b.who[:0], b.refused[:0]
 	b.envelope = smtpclient.Envelope{To: b.envelope.To[:0], Size: m.size, EightBit: m.eightbit, UTF8: m.utf8, From: m.sender}
 	domain := ""

@@ -3,6 +3,7 @@ package fanout
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"io"
 	"net"
 	"strings"
@@ -23,6 +24,7 @@ type letter struct {
 type sink struct {
 	listener net.Listener
 	greeting string
+	ehlo     string // the extensions; "" for the usual ones
 	// hooks answer a command; "" means yes, "drop" closes the connection.
 	mail func(from string) string
 	rcpt func(to string) string
@@ -105,7 +107,7 @@ func (s *sink) session(c net.Conn) {
 		answer := "250 2.0.0 ok"
 		switch verb {
 		case "EHLO":
-			answer = "250-sink.example\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250 ENHANCEDSTATUSCODES"
+			answer = "250-sink.example\r\n" + cmp.Or(s.ehlo, "250-PIPELINING\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250 ENHANCEDSTATUSCODES")
 		case "MAIL":
 			cur = &letter{}
 			if !s.discard {

@@ -12,6 +12,16 @@ func (w *worker) carry(b *batch) {
 		w.unreachable(b, err)
 		return
 	}
+	reply, err := b.fit(w.link.conn.Extensions())
+	if err != nil {
+		w.unread(b, err)
+		return
+	}
+	if reply != nil {
+		b.refuseAll(smtpclient.StageMail, reply)
+		w.settle(b, b.refused[0])
+		return
+	}
 	if err := w.link.conn.Begin(&b.envelope); err != nil {
 		w.broken(b, err)
 		return
@@ -38,7 +48,7 @@ func (w *worker) transact(b *batch) *batch {
 	if !answer.Go() {
 		return w.refused(b)
 	}
-	if err := b.run.message.send(conn, b.personal); isDisk(err) {
+	if err := b.message.send(conn, b.personal); isDisk(err) {
 		w.unread(b, err)
 		return nil
 	} else if err != nil {
@@ -75,6 +85,10 @@ func (w *worker) following(b *batch) (*batch, *smtpclient.Envelope) {
 		return nil, nil
 	}
 	if next.lane != b.lane || len(next.who) > next.lane.batch() {
+		w.peeked = next
+		return nil, nil
+	}
+	if reply, err := next.fit(w.link.conn.Extensions()); reply != nil || err != nil { // again when it has its turn
 		w.peeked = next
 		return nil, nil
 	}

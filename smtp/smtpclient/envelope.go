@@ -12,8 +12,8 @@ type Envelope struct {
 	To   []smtp.Address
 	// Size is the length of the text in octets for SIZE=, 0 where it is not known.
 	Size int64
-	// EightBit says BODY=8BITMIME where the server offers it. Where it does not, the text goes out
-	// as it is: a signature outlives that, and no conversion.
+	// EightBit says BODY=8BITMIME where the server offers it. Where it does not (Extensions), it is
+	// up to the caller to convert the text: here it goes out as it is.
 	EightBit bool
 	// UTF8 marks a text whose header is internationalised (RFC 6532): it is not given to a server
 	// without SMTPUTF8.
