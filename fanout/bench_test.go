@@ -16,7 +16,7 @@ func BenchmarkPlan(b *testing.B) {
 			w := newWorld(b)
 			list := w.list("dev", 1)
 			w.members(list, n, 100)
-			p := &planner{pool: w.pool, log: slog.New(slog.DiscardHandler), relay: true, made: func() {}}
+			p := &planner{pool: w.pool, log: slog.New(slog.DiscardHandler), relays: newRelayGroups([]Relay{{}}), made: func() {}}
 			b.ReportAllocs()
 			for b.Loop() {
 				b.StopTimer()

@@ -58,6 +58,7 @@ type message struct {
 	eightbit      bool
 	utf8          bool
 	sender        smtp.Address // envelope sender of copies that are not personal
+	host          string       // the list's domain; of what no list sends, the site's name
 	personal      bool
 	seals         Sealer
 	day           int // of the acceptance, so that a later attempt has the same seal

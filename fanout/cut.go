@@ -1,5 +1,7 @@
 package fanout
 
+import "slices"
+
 // cut adds members as shards of about equal size: enough of them to keep all connections busy,
 // none larger than a claim should be.
 func (n *newShards) cut(dest int64, members []int64, verp bool) {
@@ -64,6 +66,19 @@ func (d *domainRuns) last() (string, int64) {
 		return "", 0
 	}
 	return d.runs[len(d.runs)-1].domain, d.members[len(d.members)-1]
+}
+
+// relayed takes out what goes to relays.
+func (d *domainRuns) relayed(of func(domain string) *relayGroup) map[*relayGroup][]int64 {
+	found := map[*relayGroup][]int64{}
+	d.runs = slices.DeleteFunc(d.runs, func(r domainRun) bool {
+		g := of(r.domain)
+		if g != nil {
+			found[g] = append(found[g], d.members[r.from:r.to]...)
+		}
+		return g != nil
+	})
+	return found
 }
 
 // split tells the domains with many members from the members of all others.

@@ -476,7 +476,7 @@ func TestWhoLeavesMeanwhileGetsNoCopy(t *testing.T) {
 	c := w.config(s.serve())
 	c.Connections = 1
 	// One shard of 300, so that it is the check along the way that finds them.
-	p := &planner{pool: w.pool, log: c.Log, relay: true, made: func() {}}
+	p := &planner{pool: w.pool, log: c.Log, relays: newRelayGroups([]Relay{{}}), made: func() {}}
 	post := w.post(list, testMessage)
 	for p.round(context.Background()) {
 	}

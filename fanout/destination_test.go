@@ -153,7 +153,7 @@ func TestExpiryOfADeadDestination(t *testing.T) {
 	list := w.list("dev", 1)
 	w.members(list, 120, 2)
 	c := w.config(newSink(t)) // which does not answer
-	c.Relay = &Relay{Addr: "127.0.0.1:1"}
+	c.Relays = []Relay{{Addr: "127.0.0.1:1"}}
 	e, _ := w.start(c)
 	w.post(list, testMessage)
 	e.Wake()

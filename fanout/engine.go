@@ -23,7 +23,7 @@ const DefaultConnections = 20
 type Config struct {
 	Hostname string   // names us in EHLO and in notices; mail whose MX it is would be a loop
 	BaseURL  string   // where the site is, without a slash at its end
-	Relay    *Relay   // takes all mail; nil: each domain's MX does
+	Relays   []Relay  // take the mail that they are for; the rest goes to each domain's MX
 	Resolver Resolver // for MX; nil: the system's name servers
 	// Own tells the addresses on whose port 25 we listen ourselves: an MX there would be a loop.
 	Own func(netip.Addr) bool
@@ -167,7 +167,7 @@ func (e *Engine) Run(ctx context.Context) error {
 }
 
 func (e *Engine) resolver() (Resolver, error) {
-	if e.cfg.Resolver != nil || e.cfg.Relay != nil {
+	if e.cfg.Resolver != nil || newRelayGroups(e.cfg.Relays).all() != nil {
 		return e.cfg.Resolver, nil
 	}
 	return NewDNS("")
@@ -243,7 +243,7 @@ func (e *Engine) serve(ctx context.Context, node int64, resolver Resolver) (err 
 
 // start starts what makes work for the traffic.
 func (e *Engine) start(soft context.Context, busy *sync.WaitGroup, t *traffic, dead bell) {
-	p := &planner{pool: e.pool, log: e.log, relay: e.cfg.Relay != nil, made: t.hungry, fresh: t.fresh}
+	p := &planner{pool: e.pool, log: e.log, relays: t.router.relays, made: t.hungry, fresh: t.fresh}
 	s := &sweeper{pool: e.pool, log: e.log, pack: e.pack, made: t.hungry, plan: e.woken.ring}
 	busy.Go(func() { p.run(soft, e.woken, e.cfg.pace.poll) })
 	busy.Go(func() { s.run(soft, dead, e.cfg.pace.sweep) })
@@ -255,7 +255,7 @@ func (e *Engine) start(soft context.Context, busy *sync.WaitGroup, t *traffic, d
 func (e *Engine) traffic(node int64, c *committer, b *beat, resolver Resolver) *traffic {
 	return &traffic{
 		pool: e.pool, node: node, log: e.log, pace: e.cfg.pace,
-		router: &router{hostname: e.cfg.Hostname, own: e.cfg.Own, relay: e.cfg.Relay, resolver: resolver},
+		router: &router{hostname: e.cfg.Hostname, own: e.cfg.Own, relays: newRelayGroups(e.cfg.Relays), resolver: resolver},
 		options: smtpclient.Options{
 			Hello: e.cfg.Hostname, Timeouts: e.cfg.Timeouts, DialContext: e.cfg.DialContext,
 		},

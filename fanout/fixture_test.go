@@ -140,7 +140,7 @@ func (w *world) config(s *sink) Config {
 		pace: pace{poll: 50 * time.Millisecond, sweep: 50 * time.Millisecond, grace: 5 * time.Second, idle: 200 * time.Millisecond},
 	}
 	if s != nil {
-		c.Relay = s.relay()
+		c.Relays = s.relay()
 	}
 	return c
 }

@@ -30,10 +30,11 @@ var errNoSlot = errors.New("no connection to the destination was free")
 type lane struct {
 	traffic *traffic
 	name    string
-	domain  string // "" for the relay and for mixed; of a set of exchangers, one that led here
+	domain  string // "" for relays and for mixed; of a set of exchangers, one that led here
 	// exchangers is the set whose lane it is; nil where only the domain is known.
 	exchangers []MX
-	mixed      bool // its runs are of many domains; it has no connections of its own
+	relays     *relayGroup // nil for all others
+	mixed      bool        // its runs are of many domains; it has no connections of its own
 	queue      chan *run
 
 	mu       sync.Mutex
@@ -228,6 +229,9 @@ func (l *lane) hops(ctx context.Context) ([]hop, error) {
 }
 
 func (l *lane) lookUp(ctx context.Context) ([]hop, error) {
+	if l.relays != nil {
+		return l.relays.hops, nil
+	}
 	if l.exchangers == nil {
 		return l.traffic.router.hops(ctx, l.domain)
 	}

@@ -10,13 +10,14 @@ import (
 // lesson is what connections to a server have taught. It is forgotten when the servers are looked up
 // again, so that what was mended is found.
 type lesson struct {
-	silent bool // no connection could be made: the others come first
+	silent bool // no connection could be made, or none to a relay that can be used: the others come first
 	plain  bool // STARTTLS is offered and fails, which costs a connection each time
 }
 
 // ranked is hops as they are to be tried now: those that could not be connected to come last. Where
 // one family of addresses leads nowhere from here, only the first connection waits to find out.
 func (l *lane) ranked(hops []hop) []hop {
+	hops = byWeight(hops)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.lessons) == 0 {
@@ -51,8 +52,8 @@ func (l *lane) learn(h hop, conn *smtpclient.Conn, err error) {
 	case err == nil:
 		now.silent = false
 		now.plain = was.plain || conn.TLSError() != nil
-	case errors.As(err, &failed) && failed.Stage == smtpclient.StageConnect:
-		now.silent = true
+	case errors.As(err, &failed) && (failed.Stage == smtpclient.StageConnect || h.weight > 0 && beforeMail(failed.Stage)):
+		now.silent = true // of several relays, also one that does not want us now
 	}
 	if now == was {
 		return

@@ -86,8 +86,11 @@ func brokenTLS(t *testing.T, asked *atomic.Int64) string {
 func TestTLSThatFailsIsAskedForOnce(t *testing.T) {
 	t.Parallel()
 	var asked atomic.Int64
-	tr := &traffic{soft: t.Context(), hard: t.Context(), pace: pace{}.withDefaults(), router: &router{relay: &Relay{Addr: brokenTLS(t, &asked)}}}
-	l := &lane{traffic: tr, freed: make(chan struct{})}
+	tr := &traffic{
+		soft: t.Context(), hard: t.Context(), pace: pace{}.withDefaults(),
+		router: &router{relays: newRelayGroups([]Relay{{Addr: brokenTLS(t, &asked)}})},
+	}
+	l := &lane{traffic: tr, relays: tr.router.relays.named(destRelay), freed: make(chan struct{})}
 	for range 3 {
 		k, err := tr.open(t.Context(), l)
 		if err != nil {

@@ -228,9 +228,10 @@ func (l *library) compose(ctx context.Context, fanout int64) (m *message, err er
 		}
 		m, err = compose(src, seals, l.site.base)
 	default:
-		return composeLong(ctx, l.pool, &scribe{src: src, seals: seals, base: l.site.base, keys: keys, dir: l.dir})
+		return composeLong(ctx, l.pool, &scribe{src: src, seals: seals, base: l.site.base, keys: keys, dir: l.dir, host: l.hostOf(src)})
 	}
 	if err == nil {
+		m.host = l.hostOf(src)
 		m.mayNarrow(keys, src.signedAt(), l.dir)
 		err = m.sign(keys, src.signedAt())
 	}

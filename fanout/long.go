@@ -86,6 +86,7 @@ type scribe struct {
 	base  string
 	keys  []*dkim.Key
 	dir   string // of the file
+	host  string // of the message
 
 	out     *longText
 	begun   []byte   // the post up to here, until its header is whole
@@ -163,6 +164,7 @@ func (s *scribe) end() error {
 	if s.message == nil {
 		return poison{fmt.Errorf("header of %d octets in a message of %d", s.src.headerLen, len(s.begun))}
 	}
+	s.message.host = s.host
 	s.message.mayNarrow(s.keys, s.src.signedAt(), s.dir)
 	if s.rest == nil {
 		return nil

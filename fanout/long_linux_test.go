@@ -46,7 +46,7 @@ func TestLongFileFails(t *testing.T) {
 		}
 		return ""
 	}
-	c.Relay = s.serve().relay()
+	c.Relays = s.serve().relay()
 	e, stop := w.start(c)
 	text := longPost(2 << 20)
 	w.post(list, text)

@@ -33,7 +33,7 @@ func manyWays(c *Config, n int, s *sink) {
 		names.addrs[fmt.Sprintf("d%d.example", i)] = addrs(ip)
 		sinks[ip] = s
 	}
-	c.Relay, c.Resolver, c.DialContext, c.Connections = nil, names, by(sinks), n
+	c.Relays, c.Resolver, c.DialContext, c.Connections = nil, names, by(sinks), n
 }
 
 // heap is what is in use in memory.
@@ -129,7 +129,7 @@ func TestManyPostsTakeBoundedMemory(t *testing.T) {
 // planned plans what was posted and returns the fan-outs in order.
 func (w *world) planned() (ids []int64) {
 	w.t.Helper()
-	p := &planner{pool: w.pool, log: slog.New(slog.DiscardHandler), relay: true, made: func() {}}
+	p := &planner{pool: w.pool, log: slog.New(slog.DiscardHandler), relays: newRelayGroups([]Relay{{}}), made: func() {}}
 	for p.round(context.Background()) {
 	}
 	w.row(`SELECT array_agg(id ORDER BY id) FROM fanout`).into(&ids)

@@ -46,8 +46,8 @@ func (m *message) mayNarrow(keys []*dkim.Key, at time.Time, dir string) {
 		return
 	}
 	made := &message{
-		before: m.before, utf8: m.utf8, sender: m.sender, personal: m.personal, seals: m.seals, day: m.day, voices: m.voices,
-		size: m.size,
+		before: m.before, utf8: m.utf8, sender: m.sender, host: m.host, personal: m.personal, seals: m.seals, day: m.day,
+		voices: m.voices, size: m.size,
 	}
 	n := &narrow{}
 	n.made = sync.OnceValues(func() (*message, error) {

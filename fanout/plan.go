@@ -39,13 +39,13 @@ func destDomain(domain string) string { return "mx:" + domain }
 
 // planner makes shards of posts and notices.
 type planner struct {
-	pool  *pgxpool.Pool
-	log   *slog.Logger
-	relay bool   // all mail goes to one server
-	made  func() // told after each commit that made shards
-	fresh *freshShards
+	pool   *pgxpool.Pool
+	log    *slog.Logger
+	relays relayGroups
+	made   func() // told after each commit that made shards
+	fresh  *freshShards
 
-	fixed map[string]int64 // destMixed and destRelay
+	known map[string]int64 // destinations of relays, and destMixed
 }
 
 // run plans whenever it is woken, until ctx ends.
@@ -86,21 +86,26 @@ func (p *planner) round(ctx context.Context) bool {
 
 // elsewhere is where mail goes that has no destination of its own.
 func (p *planner) elsewhere() string {
-	if p.relay {
-		return destRelay
+	if g := p.relays.all(); g != nil {
+		return g.name
 	}
 	return destMixed
 }
 
+// dest is the row of destMixed or of relays.
 func (p *planner) dest(ctx context.Context, name string) (int64, error) {
-	if p.fixed == nil {
-		ids, err := destinationIDs(ctx, p.pool, []string{destMixed, destRelay})
+	if p.known == nil {
+		names := []string{destMixed}
+		for _, g := range p.relays {
+			names = append(names, g.name)
+		}
+		ids, err := destinationIDs(ctx, p.pool, names)
 		if err != nil {
 			return 0, err
 		}
-		p.fixed = ids
+		p.known = ids
 	}
-	return p.fixed[name], nil
+	return p.known[name], nil
 }
 
 func (p *planner) notices(ctx context.Context) (bool, error) {
@@ -214,7 +219,7 @@ func (p *planner) resume(ctx context.Context) (did bool, err error) {
 // step reads the next members of a fan-out, makes shards of them, and stores the place.
 func (p *planner) step(ctx context.Context, tx pgx.Tx, plan *planRow) (*newShards, error) {
 	limit := int(min(max(plan.Copies, firstStep), fullStep))
-	runs := &domainRuns{single: p.relay}
+	runs := &domainRuns{single: p.relays.whole(plan.Host) != nil}
 	n, err := selectRecipients(ctx, tx, memberPage{plan, authorKey(plan.Author), limit}, runs.add)
 	if err != nil {
 		return nil, err
@@ -246,13 +251,21 @@ func authorKey(author string) string {
 // others together into mixed ones.
 func (p *planner) shards(ctx context.Context, tx pgx.Tx, plan *planRow, runs *domainRuns) (*newShards, error) {
 	n := &newShards{fanout: plan.ID, list: &plan.List}
-	if p.relay {
-		dest, err := p.dest(ctx, destRelay)
+	if g := p.relays.whole(plan.Host); g != nil {
+		dest, err := p.dest(ctx, g.name)
 		n.cut(dest, runs.members, plan.Verp)
 		if len(plan.Lists) == 1 {
 			n.fresh = runs.addresses()
 		}
 		return n, err
+	}
+	relayed := runs.relayed(func(domain string) *relayGroup { return p.relays.of(plan.Host, domain) })
+	for _, g := range p.relays {
+		dest, err := p.dest(ctx, g.name)
+		if err != nil {
+			return nil, err
+		}
+		n.cut(dest, relayed[g], plan.Verp)
 	}
 	own, mixed := runs.split()
 	dest, err := p.dest(ctx, destMixed)

@@ -12,7 +12,15 @@ import (
 // plan plans all that waits and returns the members of each destination's shards.
 func (w *world) plan(relay bool) map[string][]string {
 	w.t.Helper()
-	p := &planner{pool: w.pool, log: slog.New(slog.NewTextHandler(testWriter{w.t}, nil)), relay: relay, made: func() {}}
+	if relay {
+		return w.planFor(Relay{})
+	}
+	return w.planFor()
+}
+
+func (w *world) planFor(relays ...Relay) map[string][]string {
+	w.t.Helper()
+	p := &planner{pool: w.pool, log: slog.New(slog.NewTextHandler(testWriter{w.t}, nil)), relays: newRelayGroups(relays), made: func() {}}
 	for p.round(context.Background()) {
 	}
 	rows, err := w.pool.Query(context.Background(), `
@@ -132,7 +140,7 @@ func TestPlanInSteps(t *testing.T) {
 	const n = 3*firstStep + 17
 	w.members(list, n, 31)
 	w.post(list, testMessage)
-	p := &planner{pool: w.pool, log: slog.New(slog.DiscardHandler), relay: true, made: func() {}}
+	p := &planner{pool: w.pool, log: slog.New(slog.DiscardHandler), relays: newRelayGroups([]Relay{{}}), made: func() {}}
 	if began, err := p.begin(context.Background()); !began || err != nil {
 		t.Fatal(began, err)
 	}
@@ -287,7 +295,7 @@ func TestPlanPostsOfAListInOrder(t *testing.T) {
 	first := w.post(list, testMessage)
 	time.Sleep(time.Millisecond)
 	w.post(list, testMessage)
-	p := &planner{pool: w.pool, log: slog.New(slog.DiscardHandler), relay: true, made: func() {}}
+	p := &planner{pool: w.pool, log: slog.New(slog.DiscardHandler), relays: newRelayGroups([]Relay{{}}), made: func() {}}
 	for i, want := range []bool{true, false} { // the second waits until the first is planned to its end
 		if began, err := p.begin(context.Background()); began != want || err != nil {
 			t.Fatal(i, began, err)

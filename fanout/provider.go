@@ -51,11 +51,15 @@ func setName(exchangers []MX) string {
 		}
 		name.WriteString(strings.ToLower(mx.Host))
 	}
-	if name.Len() <= maxName {
-		return name.String()
+	return shortName(name.String())
+}
+
+func shortName(name string) string {
+	if len(name) <= maxName {
+		return name
 	}
-	sum := sha256.Sum256([]byte(name.String()))
-	return name.String()[:maxName-17] + "#" + hex.EncodeToString(sum[:8])
+	sum := sha256.Sum256([]byte(name))
+	return name[:maxName-17] + "#" + hex.EncodeToString(sum[:8])
 }
 
 // meetWait is how long whoever has a batch in hand waits to know its destination.
@@ -72,12 +76,15 @@ func (t *traffic) known(domain string) *lane {
 	return t.lane(destDomain(domain), 0)
 }
 
-// meet finds the lane that a domain leads to: that of its exchangers, or, where they cannot be found
-// now, its own. A domain is looked up by one at a time.
-func (t *traffic) meet(ctx context.Context, domain string) *lane {
+// meet finds the lane that mail of a list's domain to a domain leads to: that of its relays or its
+// exchangers, or, where they cannot be found now, its own. A domain is looked up by one at a time.
+func (t *traffic) meet(ctx context.Context, list, domain string) *lane {
+	if g := t.router.relays.of(list, domain); g != nil {
+		return t.lane(g.name, 0)
+	}
 	ctx, cancel := context.WithTimeout(ctx, meetWait)
 	defer cancel()
-	for t.router.relay == nil && !strings.HasPrefix(domain, "[") {
+	for !strings.HasPrefix(domain, "[") {
 		if l := t.known(domain); l != nil {
 			return l
 		}
@@ -120,7 +127,11 @@ func (t *traffic) find(ctx context.Context, domain string) {
 }
 
 // warm sees to a connection for who will soon have mail to a domain, without waiting for anything.
-func (t *traffic) warm(domain string) {
+func (t *traffic) warm(list, domain string) {
+	if g := t.router.relays.of(list, domain); g != nil {
+		t.lane(g.name, 0).warm()
+		return
+	}
 	if l := t.known(domain); l != nil {
 		l.warm()
 		return
@@ -129,18 +140,19 @@ func (t *traffic) warm(domain string) {
 	_, busy := t.meeting[domain]
 	t.mu.Unlock()
 	if !busy && t.soft.Err() == nil {
-		t.wg.Go(func() { t.meet(t.soft, domain).warm() })
+		t.wg.Go(func() { t.meet(t.soft, list, domain).warm() })
 	}
 }
 
 // steer moves a claim to the lane its domain leads to. False: that has no room, and the claim goes
-// back to the queue.
+// back to the queue. A relay that is for the lists of a domain is not among where it may lead: what is
+// for that was planned to go there, unless it was configured since.
 func (t *traffic) steer(l *lane, d readyDest) (*lane, bool) {
 	if l.domain == "" {
 		return l, true
 	}
 	domain := strings.TrimPrefix(d.Name, destDomain(""))
-	to := t.meet(t.soft, domain)
+	to := t.meet(t.soft, "", domain)
 	if to == l {
 		return l, true
 	}

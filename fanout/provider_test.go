@@ -93,7 +93,7 @@ func TestTroubleOfAProviderIsThatOfItsDomains(t *testing.T) {
 	}
 	var lanes []*lane
 	for _, name := range []string{"d00.example", "d01.example", "alone.example"} {
-		tr.meet(t.Context(), name)
+		tr.meet(t.Context(), "", name)
 		lanes = append(lanes, tr.lane(destDomain(name), ids[destDomain(name)]))
 	}
 	if lanes[0] != lanes[1] || lanes[0] == lanes[2] {

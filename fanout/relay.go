@@ -1,10 +1,14 @@
 package fanout
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/url"
+	"slices"
+	"strings"
 
 	"muster/smtp/smtpclient"
 )
@@ -12,11 +16,130 @@ import (
 // ErrRelay is a relay URL that cannot be used.
 var ErrRelay = errors.New("a relay is smtp://[user:password@]host:port or smtps://[user:password@]host:port")
 
-// Relay is the server that takes all mail, where there is one.
+// Relay is a server that takes mail for others. Those that are for the same domains are a group:
+// one destination, each of whose connections goes to one of them.
 type Relay struct {
-	Addr string // host:port
-	TLS  smtpclient.TLSPolicy
-	Auth *smtpclient.Auth
+	Addr   string // host:port
+	TLS    smtpclient.TLSPolicy
+	Auth   *smtpclient.Auth
+	Weight int // its share of connections among its group's; 0 is 1
+	// What it is for, as ParsePattern makes it: mail of lists of these domains, mail to these
+	// domains, or where both are given what is both. Without any: all that no other is for.
+	ForListDomain, ForRecipientDomain []string
+}
+
+// relayGroup are the relays that are for the same domains.
+type relayGroup struct {
+	name              string // of the destination
+	lists, recipients []string
+	hops              []hop
+}
+
+// relayGroups are in the order in which they are asked, the one for all that is left at the end.
+type relayGroups []*relayGroup
+
+// newRelayGroups puts relays with the same patterns together.
+func newRelayGroups(relays []Relay) relayGroups {
+	var groups relayGroups
+	for _, r := range relays {
+		name := relayName(r.ForListDomain, r.ForRecipientDomain)
+		i := slices.IndexFunc(groups, func(g *relayGroup) bool { return g.name == name })
+		if i < 0 {
+			i = len(groups)
+			groups = append(groups, &relayGroup{name: name, lists: r.ForListDomain, recipients: r.ForRecipientDomain})
+		}
+		host, _, _ := net.SplitHostPort(r.Addr)
+		groups[i].hops = append(groups[i].hops, hop{addr: r.Addr, name: host, tls: r.TLS, auth: r.Auth, weight: max(r.Weight, 1)})
+	}
+	slices.SortStableFunc(groups, func(a, b *relayGroup) int { // the one without a pattern comes last
+		return cmp.Compare(b.length(), a.length())
+	})
+	return groups
+}
+
+// length is 0 for a group that is for all, else 1.
+func (g *relayGroup) length() int { return min(len(g.lists)+len(g.recipients), 1) }
+
+// relayName names the destination of relays: by what they are for, so that one more of them is no
+// other destination.
+func relayName(lists, recipients []string) string {
+	sorted := func(patterns []string) string { return strings.Join(slices.Sorted(slices.Values(patterns)), ",") }
+	name := destRelay
+	if len(lists) > 0 {
+		name += " of " + sorted(lists)
+	}
+	if len(recipients) > 0 {
+		name += " to " + sorted(recipients)
+	}
+	return shortName(name)
+}
+
+// isRelay says whether a destination is, or was, one of relays.
+func isRelay(dest string) bool { return dest == destRelay || strings.HasPrefix(dest, destRelay+" ") }
+
+// named is the group of a destination, nil if there is none.
+func (gs relayGroups) named(dest string) *relayGroup {
+	for _, g := range gs {
+		if g.name == dest {
+			return g
+		}
+	}
+	return nil
+}
+
+// of is the group that takes mail of a list's domain to a domain; nil: its MX does.
+func (gs relayGroups) of(list, domain string) *relayGroup {
+	for _, g := range gs {
+		if (len(g.lists) == 0 || fits(g.lists, list)) && (len(g.recipients) == 0 || fits(g.recipients, domain)) {
+			return g
+		}
+	}
+	return nil
+}
+
+// whole is the group that takes all mail of a list's domain, nil where that depends on the
+// recipient.
+func (gs relayGroups) whole(list string) *relayGroup {
+	for _, g := range gs {
+		if len(g.lists) > 0 && !fits(g.lists, list) {
+			continue
+		}
+		if len(g.recipients) > 0 {
+			return nil
+		}
+		return g
+	}
+	return nil
+}
+
+// all is the group that takes all mail, nil where there is not just the one.
+func (gs relayGroups) all() *relayGroup {
+	if len(gs) == 1 && gs[0].length() == 0 {
+		return gs[0]
+	}
+	return nil
+}
+
+// byWeight is hops in an order that is anew random each time, in which each is the first as often as
+// its weight says.
+func byWeight(hops []hop) []hop {
+	if len(hops) < 2 || hops[0].weight == 0 {
+		return hops
+	}
+	type drawn struct {
+		hop
+		at float64
+	}
+	draw := make([]drawn, len(hops))
+	for i, h := range hops {
+		draw[i] = drawn{h, rand.ExpFloat64() / float64(h.weight)}
+	}
+	slices.SortFunc(draw, func(a, b drawn) int { return cmp.Compare(a.at, b.at) })
+	ordered := make([]hop, len(hops))
+	for i, d := range draw {
+		ordered[i] = d.hop
+	}
+	return ordered
 }
 
 // ParseRelay reads smtp://[user:password@]host[:port], encrypted by STARTTLS where it is offered,

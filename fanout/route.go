@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"net/netip"
 	"slices"
 	"strings"
@@ -21,6 +20,8 @@ type hop struct {
 	name string // for TLS and for people
 	tls  smtpclient.TLSPolicy
 	auth *smtpclient.Auth
+	// weight is that of a relay; 0: hops are in order.
+	weight int
 }
 
 // router finds the servers of a destination, best first. A *smtp.Reply as error is final: that is
@@ -28,7 +29,7 @@ type hop struct {
 type router struct {
 	hostname string                // ours: mail that would come back to it is a loop
 	own      func(netip.Addr) bool // whether we are who listens there; nil: nowhere
-	relay    *Relay
+	relays   relayGroups
 	resolver Resolver
 }
 
@@ -36,10 +37,6 @@ type router struct {
 const maxHops = 6
 
 func (r *router) hops(ctx context.Context, domain string) ([]hop, error) {
-	if r.relay != nil {
-		host, _, _ := net.SplitHostPort(r.relay.Addr)
-		return []hop{{addr: r.relay.Addr, name: host, tls: r.relay.TLS, auth: r.relay.Auth}}, nil
-	}
 	if strings.HasPrefix(domain, "[") {
 		return literalHop(domain)
 	}

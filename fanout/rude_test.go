@@ -188,7 +188,7 @@ func TestRequiredTLSThatFails(t *testing.T) {
 	c := w.config(nil)
 	quick(&c)
 	c.Timeouts = hasty()
-	c.Relay = &Relay{Addr: far.addr(), TLS: smtpclient.TLSRequired}
+	c.Relays = []Relay{{Addr: far.addr(), TLS: smtpclient.TLSRequired}}
 	e, stop := w.start(c)
 	w.post(list, testMessage)
 	e.Wake()
@@ -201,7 +201,7 @@ func TestRequiredTLSThatFails(t *testing.T) {
 		t.Errorf("%d times it began in plain text", n)
 	}
 	far.left.Store(0)
-	c.Relay = far.relay()
+	c.Relays = far.relay()
 	w.start(c)
 	w.finished()
 	far.once(t, members)

@@ -29,14 +29,18 @@ func (l *library) signers(ctx context.Context, src *source) ([]*dkim.Key, error)
 	if l.keys == nil {
 		return nil, nil
 	}
-	switch {
-	case src.kind != "post" && src.kind != "notice":
+	if src.kind != "post" && src.kind != "notice" {
 		return nil, nil
-	case len(src.lists) > 0:
-		return l.keys(ctx, src.lists[0].host)
-	default:
-		return l.keys(ctx, l.site.hostname)
 	}
+	return l.keys(ctx, l.hostOf(src))
+}
+
+// hostOf is the domain that a message comes from: its list's, or the site's name.
+func (l *library) hostOf(src *source) string {
+	if len(src.lists) > 0 {
+		return src.lists[0].host
+	}
+	return l.site.hostname
 }
 
 // signedAt is the time in signatures. It stays the same, so that a copy sent a second time does.

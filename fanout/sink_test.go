@@ -81,7 +81,7 @@ func (s *sink) dropAll() {
 
 func (s *sink) addr() string { return s.listener.Addr().String() }
 
-func (s *sink) relay() *Relay { return &Relay{Addr: s.addr()} }
+func (s *sink) relay() []Relay { return []Relay{{Addr: s.addr()}} }
 
 func (s *sink) session(c net.Conn) {
 	r := bufio.NewReaderSize(c, 64<<10)

@@ -150,14 +150,15 @@ type planRow struct {
 	PlanMember int64  `db:"plan_member"`
 	Copies     int64
 	Author     string
+	Host       string // the list's domain
 }
 
 // lockPlan takes the fan-out whose last step was longest ago, or, with an id, that one; nil if
 // there is none or another node has it.
 func lockPlan(ctx context.Context, tx pgx.Tx, id int64) (*planRow, error) {
 	found, err := collect[planRow](ctx, tx, `
-		SELECT f.id, f.list, f.verp, f.accepted, f.lists, f.plan_list, f.plan_domain, f.plan_member, f.copies, p.author
-		FROM fanout f JOIN post p ON p.id = f.post
+		SELECT f.id, f.list, f.verp, f.accepted, f.lists, f.plan_list, f.plan_domain, f.plan_member, f.copies, p.author, d.name AS host
+		FROM fanout f JOIN post p ON p.id = f.post JOIN list l ON l.id = f.list JOIN domain d ON d.id = l.domain
 		WHERE f.planned IS NULL AND f.error = '' AND ($1::bigint = 0 OR f.id = $1)
 		ORDER BY f.stepped LIMIT 1 FOR UPDATE OF f SKIP LOCKED`, id)
 	if err != nil {

@@ -83,10 +83,12 @@ func (t *traffic) lane(name string, dest int64) *lane {
 	l := t.lanes[name]
 	if l == nil {
 		l = &lane{
-			traffic: t, name: name, mixed: name == destMixed,
+			traffic: t, name: name, relays: t.router.relays.named(name),
 			queue: make(chan *run, laneQueue), window: min(startWindow, t.connections),
 			freed: make(chan struct{}),
 		}
+		// Relays that are configured no more leave what was for them to whom it is for now.
+		l.mixed = name == destMixed || isRelay(name) && l.relays == nil
 		if isDomain {
 			l.domain = domain
 		}

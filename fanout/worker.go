@@ -146,7 +146,7 @@ func (w *worker) fill(r *run) *batch {
 	for r.lost == nil && r.next < len(r.members) {
 		w.check(r)
 		b := &w.spare[w.turn]
-		if b.fill(r, w.batchLimit(), w.laneOf()) {
+		if b.fill(r, w.batchLimit(), w.laneOf(r.message)) {
 			w.turn = (w.turn + 1) % len(w.spare)
 			w.lookAhead(r)
 			return b
@@ -190,7 +190,7 @@ func (w *worker) lookAhead(r *run) {
 	}
 	for place := r.next; place < min(r.next+warmAhead, len(r.members)); place++ {
 		if r.addresses[place] != "" {
-			w.t.warm(domainKey(splitAddress(r.addresses[place]).Domain))
+			w.t.warm(r.message.host, domainKey(splitAddress(r.addresses[place]).Domain))
 		}
 	}
 }
@@ -202,12 +202,12 @@ func (w *worker) batchLimit() int {
 	return w.lane.batch()
 }
 
-// laneOf tells the lane of a domain, for a worker whose batches go to many.
-func (w *worker) laneOf() func(string) *lane {
+// laneOf tells the lane of a message to a domain, for a worker whose batches go to many.
+func (w *worker) laneOf(m *message) func(string) *lane {
 	if !w.lane.mixed {
 		return nil
 	}
-	return func(domain string) *lane { return w.t.meet(w.t.soft, domainKey(domain)) }
+	return func(domain string) *lane { return w.t.meet(w.t.soft, m.host, domainKey(domain)) }
 }
 
 func domainKey(domain string) string {

@@ -47,7 +47,7 @@ func (a *app) demo(ctx context.Context, cmd *cobra.Command, once bool) (err erro
 	}
 	far.start()
 	defer func() { err = errors.Join(err, far.stop(context.WithoutCancel(ctx))) }()
-	c.Relay = far.URL()
+	c.Relay = []config.Relay{{URL: far.URL(), Weight: 1}}
 	fmt.Fprintf(a.stdout, "Muster demo, data in %s\n", c.DataDir)
 	n, err := newNode(ctx, c, log)
 	if err != nil {

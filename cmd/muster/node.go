@@ -182,10 +182,8 @@ func (n *node) newEngine() (*fanout.Engine, error) {
 		Grace: n.cfg.ShutdownTimeout * 3 / 4, // the rest is for saving what came of it
 	}
 	var err error
-	if n.cfg.Relay != "" {
-		if c.Relay, err = fanout.ParseRelay(n.cfg.Relay); err != nil {
-			return nil, fmt.Errorf("relay: %w", err)
-		}
+	if c.Relays, err = relays(n.cfg.Relay); err != nil {
+		return nil, fmt.Errorf("relay: %w", err)
 	}
 	if c.Resolver, err = fanout.NewDNS(n.cfg.Resolver); err != nil {
 		return nil, fmt.Errorf("resolver: %w", err)

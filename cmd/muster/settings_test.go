@@ -59,6 +59,15 @@ setting as `+"`MUSTER_`"+` and its name in capitals, the dot as an underscore; l
 			fmt.Fprintf(w, "| `%s` | %s | %s | %s | %s |\n", s.Key, s.Kind, documentedDefault(s), documentedFlag(s), s.Doc)
 		}
 	}
+	for _, s := range config.Settings() {
+		if s.Kind != config.Tables {
+			continue
+		}
+		fmt.Fprintf(w, "\n### `[[%s]]`\n\n| in each | value | default | what it does |\n| --- | --- | --- | --- |\n", s.Key)
+		for _, c := range s.Columns {
+			fmt.Fprintf(w, "| `%s` | %s | %s | %s |\n", c.Key, c.Kind, documentedDefault(c), c.Doc)
+		}
+	}
 	fmt.Fprint(w, `
 ## Limits of the SMTP and LMTP listeners
 

@@ -101,7 +101,7 @@ func (c *Config) check() error {
 		{"trusted_proxies", checkNetworks(c.TrustedProxies)},
 		{"tls_key", checkPair(c.TLSCert, c.TLSKey)},
 		{"base_url", checkBaseURL(c.BaseURL)},
-		{"relay", checkRelay(c.Relay)},
+		{"relay", checkRelays(c.Relay)},
 		{"resolver", checkResolver(c.Resolver)},
 		{"log_level", oneOf(c.LogLevel, "debug", "info", "warn", "error")},
 		{"log_format", oneOf(c.LogFormat, "text", "json")},
@@ -183,10 +183,16 @@ func checkBaseURL(s string) error {
 	return nil
 }
 
-func checkRelay(s string) error {
-	if s == "" {
-		return nil
+func checkRelays(relays []Relay) error {
+	for _, r := range relays {
+		if err := checkRelay(r.URL); err != nil {
+			return err
+		}
 	}
+	return nil
+}
+
+func checkRelay(s string) error {
 	u, err := url.Parse(s)
 	if err != nil || u.Scheme != "smtp" && u.Scheme != "smtps" || u.Hostname() == "" || strings.Trim(u.Path, "/") != "" {
 		return fmt.Errorf("%q is not smtp://[user:password@]host:port or smtps://…", hidePassword(s))

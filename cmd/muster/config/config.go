@@ -19,7 +19,7 @@ type Config struct {
 	HTTPListen          string        `koanf:"http_listen"`
 	BaseURL             string        `koanf:"base_url"`
 	TrustedProxies      []string      `koanf:"trusted_proxies"`
-	Relay               string        `koanf:"relay"`
+	Relay               []Relay       `koanf:"relay"`
 	Resolver            string        `koanf:"resolver"`
 	Connections         int           `koanf:"connections"`
 	MaxBacklog          int           `koanf:"max_backlog"`
@@ -29,6 +29,14 @@ type Config struct {
 	Limits              Limits        `koanf:"limits"`
 
 	origin map[string]string // where a key was set, for messages
+}
+
+// Relay is a server that takes mail for others.
+type Relay struct {
+	URL                string   `koanf:"url"`
+	Weight             int      `koanf:"weight"`
+	ForListDomain      []string `koanf:"for_list_domain"`
+	ForRecipientDomain []string `koanf:"for_recipient_domain"`
 }
 
 // Limits are those of the SMTP and LMTP listeners.

@@ -73,7 +73,7 @@ message = "1MiB"
 	for _, tt := range []struct{ key, got, want string }{
 		{"hostname", c.Hostname, "file.example"},
 		{"base_url", c.BaseURL, "https://env.example"},
-		{"relay", c.Relay, "smtps://flag.example:465"},
+		{"relay", c.Relay[0].URL, "smtps://flag.example:465"},
 		{"trusted_network", strings.Join(c.TrustedNetwork, " "), "10.0.0.0/8 ::1"},
 		{"limits.message", c.Limits.Message.String(), "1MiB"},
 	} {
@@ -112,6 +112,11 @@ func TestMistakesAreNamedWithTheirPlace(t *testing.T) {
 		{"none and more", "", nil, []string{"--trusted-network", "none,10.0.0.0/8"}, []string{"--trusted-network", `"none" alone`}},
 		{"bad listen", "", nil, []string{"--smtp-listen", "2525"}, []string{"--smtp-listen", "host:port"}},
 		{"bad relay", "", nil, []string{"--relay", "http://u:geheim@x"}, []string{"--relay", "smtp://", "u:xxxxx@x"}},
+		{"bad relay in a table", "\n[[relay]]\nurl = \"smtp://a\"\n[[relay]]\nurl = \"http://x\"\n", nil, nil, []string{"muster.toml:2", "relay", "smtp://"}},
+		{"a relay without a URL", "[[relay]]\nweight = 2\n", nil, nil, []string{"muster.toml:1", "relay", "smtp://"}},
+		{"weight of nothing", "[[relay]]\nurl = \"smtp://a\"\nweight = 0\n", nil, nil, []string{"muster.toml:1", "table 1", "weight", "whole number from 1 up"}},
+		{"unknown column", "[[relay]]\nurll = \"smtp://a\"\n", nil, nil, []string{"muster.toml:1", "[[relay]]", `did you mean "url"?`}},
+		{"no table", "relay = 7\n", nil, nil, []string{"muster.toml:1", "[[relay]]"}},
 		{"bad URL", "", nil, []string{"--base-url", "lists.example"}, []string{"--base-url", "https://lists.example"}},
 		{"half a pair", "", nil, []string{"--tls-key", "k.pem"}, []string{"tls_cert and tls_key"}},
 		{"bad level", "log_level = \"loud\"", nil, nil, []string{"muster.toml:1", "debug, info, warn, error"}},
@@ -128,6 +133,42 @@ func TestMistakesAreNamedWithTheirPlace(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestRelayTables(t *testing.T) {
+	t.Parallel()
+	const file = `
+[[relay]]
+url = "smtp://muster:geheim@a.example"
+weight = 3
+[[relay]]
+url = "smtps://b.example:465"
+for_list_domain = ["a.example", "*.a.example"]
+for_recipient_domain = "x.example"
+`
+	c, err := load(t, file, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []config.Relay{
+		{URL: "smtp://muster:geheim@a.example", Weight: 3},
+		{URL: "smtps://b.example:465", Weight: 1, ForListDomain: []string{"a.example", "*.a.example"}, ForRecipientDomain: []string{"x.example"}},
+	}
+	if diff := cmp.Diff(want, c.Relay); diff != "" {
+		t.Errorf("relays (-want +got):\n%s", diff)
+	}
+	var out bytes.Buffer
+	if err := c.Print(&out); err != nil {
+		t.Fatal(err)
+	}
+	again, err := load(t, out.String(), nil)
+	if err != nil {
+		t.Fatalf("%v in\n%s", err, &out)
+	}
+	want[0].URL = "smtp://muster:xxxxx@a.example"
+	if diff := cmp.Diff(want, again.Relay); diff != "" {
+		t.Errorf("printed and read (-want +got):\n%s", diff)
 	}
 }
 

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -20,6 +21,8 @@ func (s Setting) parse(value any) (any, error) {
 		return parseSize(value)
 	case List:
 		return parseList(value)
+	case Tables:
+		return s.parseTables(value)
 	default:
 		return parseText(value)
 	}
@@ -93,4 +96,64 @@ func splitList(s string) []string {
 		}
 	}
 	return list
+}
+
+// parseTables takes the tables of a file, or one text.
+func (s Setting) parseTables(value any) ([]any, error) {
+	var tables []any
+	switch v := value.(type) {
+	case string:
+		if v == "" {
+			return tables, nil
+		}
+		if s.Alone == "" {
+			return nil, fmt.Errorf("%q is no table; it is set in the file, as [[%s]]", v, s.Key)
+		}
+		tables = append(tables, map[string]any{s.Alone: v})
+	case []any:
+		tables = v
+	case map[string]any: // [key] in place of [[key]]
+		tables = append(tables, v)
+	default:
+		return nil, fmt.Errorf("%v is no table; write [[%s]]", value, s.Key)
+	}
+	parsed := make([]any, 0, len(tables))
+	for i, t := range tables {
+		row, err := s.parseTable(t)
+		if err != nil {
+			return nil, fmt.Errorf("table %d: %w", i+1, err)
+		}
+		parsed = append(parsed, row)
+	}
+	return parsed, nil
+}
+
+func (s Setting) parseTable(table any) (map[string]any, error) {
+	given, ok := table.(map[string]any)
+	if !ok {
+		return nil, fmt.Errorf("%v is no table; write [[%s]]", table, s.Key)
+	}
+	row := map[string]any{}
+	var names []string
+	for _, c := range s.Columns {
+		names = append(names, c.Key)
+		value, set := given[c.Key]
+		if !set {
+			if c.Default == "" {
+				continue
+			}
+			value = c.Default
+		}
+		parsed, err := c.parse(value)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", c.Key, err)
+		}
+		row[c.Key] = parsed
+	}
+	for name := range given {
+		if !slices.Contains(names, name) {
+			return nil, unknownName("[["+s.Key+"]]", name, names)
+		}
+	}
+	return row, nil
 }

@@ -44,8 +44,34 @@ func (s Setting) literal(value any) string {
 	case Size:
 		return quote(v.String())
 	default:
+		if s.Kind == Tables {
+			return s.tables(reflect.ValueOf(value))
+		}
 		return fmt.Sprint(v)
 	}
+}
+
+// tables writes tables on one line, without what is as it would be anyway.
+func (s Setting) tables(rows reflect.Value) string {
+	written := make([]string, rows.Len())
+	for i := range written {
+		var cells []string
+		for _, c := range s.Columns {
+			cell := fieldByTag(rows.Index(i), c.Key)
+			if cell.IsZero() || fmt.Sprint(cell.Interface()) == c.Default {
+				continue
+			}
+			value := c.literal(cell.Interface())
+			if cells = append(cells, c.Key+" = "+value); len(cells) == 1 && c.Key == s.Alone {
+				written[i] = value
+			}
+		}
+		if len(cells) == 1 && len(written) == 1 && written[i] != "" {
+			return written[i]
+		}
+		written[i] = "{" + strings.Join(cells, ", ") + "}"
+	}
+	return "[" + strings.Join(written, ", ") + "]"
 }
 
 // quote writes a basic string of TOML, which knows fewer escapes than Go.

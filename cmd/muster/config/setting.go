@@ -13,6 +13,7 @@ const (
 	Duration Kind = "duration" // 30s, 5m, 4h
 	Octets   Kind = "size"     // 998, 256KiB, 25MiB
 	List     Kind = "list"     // in the environment with commas; a flag is given again and again
+	Tables   Kind = "tables"   // in the file only: [[key]], once for each, with Columns below
 )
 
 // Setting is one row of the table.
@@ -33,6 +34,10 @@ type Setting struct {
 	// Flag says that the commands of Scope take it as a flag too.
 	Flag  bool
 	Scope Scope
+	// Columns are what a table holds, of Tables. A text on its own stands for one table with no more
+	// than Alone, where that names a column.
+	Columns []Setting
+	Alone   string
 	// Hide makes a value fit to be shown; nil shows it as it is.
 	Hide func(string) string
 }

@@ -39,8 +39,8 @@ func base() []Setting {
 			Doc: "The site's address as people reach it; it stands in mails. One-click unsubscription wants https here."},
 		{Key: "trusted_proxies", Kind: List, Flag: true, Scope: Serving, DefaultDoc: "none",
 			Doc: "Networks of the reverse proxies whose X-Forwarded-For is believed."},
-		{Key: "relay", Kind: Text, Flag: true, Scope: Serving, DefaultDoc: "each domain's MX", Hide: hidePassword,
-			Doc: "Server that takes all outgoing mail: `smtp://[user:password@]host:port` (STARTTLS where offered) or `smtps://`."},
+		{Key: "relay", Kind: Tables, Alone: "url", Columns: relayColumns(), Flag: true, Scope: Serving, DefaultDoc: "each domain's MX",
+			Doc: "Server that takes all outgoing mail: `smtp://[user:password@]host:port` (STARTTLS where offered) or `smtps://`. Several, or for some domains only: `[[relay]]`, see below."},
 		{Key: "resolver", Kind: Text, Flag: true, Scope: Serving, DefaultDoc: "the system's",
 			Doc: "DNS server to ask, `host:port`."},
 		{Key: "connections", Kind: Number, Flag: true, Scope: Serving, Default: "20",
@@ -114,5 +114,18 @@ func timeLimits() []Setting {
 			Doc: "Octets a second that a message must come in with, reckoned after the first data_pause."},
 		{Key: "limits.data_timeout", Kind: Duration, Default: "1h", Reply: "`421 4.4.2`, closes",
 			Doc: "Time for a whole message."},
+	}
+}
+
+func relayColumns() []Setting {
+	return []Setting{
+		{Key: "url", Kind: Text, Hide: hidePassword,
+			Doc: "`smtp://[user:password@]host:port` (STARTTLS where offered) or `smtps://`."},
+		{Key: "weight", Kind: Number, Default: "1",
+			Doc: "Its share of the connections among the relays with the same `for_…`. One that cannot be connected to, or does not want us, has none for a while: the others stand in."},
+		{Key: "for_list_domain", Kind: List, DefaultDoc: "all",
+			Doc: "Takes mail of the lists of these domains: a domain, `*.domain` for all below it, `*`."},
+		{Key: "for_recipient_domain", Kind: List, DefaultDoc: "all",
+			Doc: "Takes mail to these domains, written the same; where both are given, what is both."},
 	}
 }

@@ -1,0 +1,38 @@
+package main
+
+import (
+	"muster/cmd/muster/config"
+	"muster/fanout"
+)
+
+// relays are those of the settings, in the fan-out's words.
+func relays(settings []config.Relay) ([]fanout.Relay, error) {
+	var all []fanout.Relay
+	for _, s := range settings {
+		r, err := fanout.ParseRelay(s.URL)
+		if err != nil {
+			return nil, err
+		}
+		r.Weight = s.Weight
+		if r.ForListDomain, err = patterns(s.ForListDomain); err != nil {
+			return nil, err
+		}
+		if r.ForRecipientDomain, err = patterns(s.ForRecipientDomain); err != nil {
+			return nil, err
+		}
+		all = append(all, *r)
+	}
+	return all, nil
+}
+
+func patterns(texts []string) ([]string, error) {
+	var all []string
+	for _, text := range texts {
+		p, err := fanout.ParsePattern(text)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, p)
+	}
+	return all, nil
+}
