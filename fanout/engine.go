@@ -39,6 +39,8 @@ type Config struct {
 	Connections int // to a destination; 0: DefaultConnections
 	// MaxBacklog is how many copies may wait before Full says so; 0: any number.
 	MaxBacklog int64
+	// Rules are what is set for some destinations.
+	Rules []Rule
 	// Grace is for transactions in flight when Run is to end; 0: 30 s.
 	Grace    time.Duration
 	Timeouts smtpclient.Timeouts
@@ -260,6 +262,7 @@ func (e *Engine) traffic(node int64, c *committer, b *beat, resolver Resolver) *
 			Hello: e.cfg.Hostname, Timeouts: e.cfg.Timeouts, DialContext: e.cfg.DialContext,
 		},
 		connections: e.cfg.Connections,
+		rules:       e.cfg.Rules,
 		living:      b.living,
 		library:     newLibrary(e.pool, &e.cfg),
 		packer:      e.pack,

@@ -44,7 +44,7 @@ func (w *worker) unreachable(b *batch, err error) {
 	case errors.As(err, &final): // the DNS says so, no server
 		b.refuseAll(smtpclient.StageRcpt, final)
 		w.settle(b, b.refused[0])
-	case errors.Is(err, errBlocked), errors.Is(err, errNoSlot):
+	case errors.Is(err, errBlocked), errors.Is(err, errNoSlot), errors.Is(err, errRate):
 		w.postpone(b, err)
 	default:
 		b.lane.trouble(err.Error())

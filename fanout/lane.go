@@ -34,6 +34,7 @@ type lane struct {
 	// exchangers is the set whose lane it is; nil where only the domain is known.
 	exchangers []MX
 	relays     *relayGroup // nil for all others
+	rule       *Rule       // nil: none was set
 	mixed      bool        // its runs are of many domains; it has no connections of its own
 	queue      chan *run
 
@@ -54,6 +55,7 @@ type lane struct {
 	savedTo  []int64   // for these rows
 	steady   time.Time // the window does not grow before
 	rcptMax  int
+	turn     time.Time         // of the next copy, where a rate is set
 	lessons  map[string]lesson // by address
 	touched  time.Time
 
@@ -78,7 +80,7 @@ func (l *lane) limit() int {
 	if l.mixed {
 		return l.traffic.share()
 	}
-	return min(l.window, l.traffic.share())
+	return min(l.window, l.share())
 }
 
 func (l *lane) blockedLocked() bool { return time.Now().Before(l.until) }
@@ -199,9 +201,9 @@ func (l *lane) batch() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.rcptMax > 0 {
-		return min(l.rcptMax, batchSize)
+		return min(l.rcptMax, l.batchLimit())
 	}
-	return batchSize
+	return l.batchLimit()
 }
 
 // overfull notes that a server took only n recipients.

@@ -16,7 +16,7 @@ func (l *lane) succeeded() {
 	l.mu.Lock()
 	had := l.failures
 	l.failures, l.slow = 0, 0
-	grown := l.window < l.traffic.connections && !time.Now().Before(l.steady)
+	grown := l.window < l.most() && !time.Now().Before(l.steady)
 	if grown {
 		l.window++
 		l.staff()

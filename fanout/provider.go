@@ -25,6 +25,7 @@ import (
 type alias struct {
 	lane       string // name
 	exchangers []MX
+	rule       *Rule
 	found      time.Time
 }
 
@@ -120,7 +121,8 @@ func (t *traffic) find(ctx context.Context, domain string) {
 	defer t.mu.Unlock()
 	switch {
 	case err == nil:
-		t.aliases[domain] = alias{setName(exchangers), exchangers, time.Now()}
+		rule, name := t.rules.ofSet(domain, exchangers)
+		t.aliases[domain] = alias{name, exchangers, rule, time.Now()}
 	case errors.As(err, &final):
 		delete(t.aliases, domain)
 	}

@@ -26,6 +26,7 @@ type traffic struct {
 	router      *router
 	options     smtpclient.Options
 	connections int // to a destination, of all nodes together
+	rules       rules
 	living      *atomic.Int64
 	library     *library
 	packer      *packer
@@ -53,8 +54,10 @@ type traffic struct {
 const maxLoading = 3
 
 // share is how many connections to one destination fall to this node.
-func (t *traffic) share() int {
-	return max(t.connections/int(max(t.living.Load(), 1)), 1)
+func (t *traffic) share() int { return t.shareOf(t.connections) }
+
+func (t *traffic) shareOf(connections int) int {
+	return max(connections/int(max(t.living.Load(), 1)), 1)
 }
 
 // hungry wakes the dispatcher.
@@ -84,17 +87,21 @@ func (t *traffic) lane(name string, dest int64) *lane {
 	if l == nil {
 		l = &lane{
 			traffic: t, name: name, relays: t.router.relays.named(name),
-			queue: make(chan *run, laneQueue), window: min(startWindow, t.connections),
+			queue: make(chan *run, laneQueue),
 			freed: make(chan struct{}),
 		}
 		// Relays that are configured no more leave what was for them to whom it is for now.
 		l.mixed = name == destMixed || isRelay(name) && l.relays == nil
-		if isDomain {
+		switch {
+		case isDomain && known:
+			l.domain, l.exchangers, l.rule = domain, a.exchangers, a.rule
+		case isDomain:
 			l.domain = domain
+			l.rule, _ = t.rules.of(domain, nil)
+		case l.relays != nil:
+			l.rule = t.rules.ofRelays(l.relays)
 		}
-		if isDomain && known {
-			l.exchangers = a.exchangers
-		}
+		l.window = min(startWindow, l.most())
 		t.lanes[name] = l
 	}
 	l.mu.Lock()

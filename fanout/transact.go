@@ -8,6 +8,10 @@ import (
 
 // carry sends a batch, and what follows it to the same destination.
 func (w *worker) carry(b *batch) {
+	if err := w.inTurn(b); err != nil {
+		w.unreachable(b, err)
+		return
+	}
 	if err := w.connect(b); err != nil {
 		w.unreachable(b, err)
 		return
@@ -89,6 +93,10 @@ func (w *worker) following(b *batch) (*batch, *smtpclient.Envelope) {
 		return nil, nil
 	}
 	if reply, err := next.fit(w.link.conn.Extensions()); reply != nil || err != nil { // again when it has its turn
+		w.peeked = next
+		return nil, nil
+	}
+	if _, ok := next.lane.book(len(next.who), 0); !ok {
 		w.peeked = next
 		return nil, nil
 	}

@@ -185,6 +185,9 @@ func (n *node) newEngine() (*fanout.Engine, error) {
 	if c.Relays, err = relays(n.cfg.Relay); err != nil {
 		return nil, fmt.Errorf("relay: %w", err)
 	}
+	if c.Rules, err = rules(n.cfg.Destination); err != nil {
+		return nil, fmt.Errorf("destination: %w", err)
+	}
 	if c.Resolver, err = fanout.NewDNS(n.cfg.Resolver); err != nil {
 		return nil, fmt.Errorf("resolver: %w", err)
 	}

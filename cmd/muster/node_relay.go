@@ -36,3 +36,20 @@ func patterns(texts []string) ([]string, error) {
 	}
 	return all, nil
 }
+
+// rules are the settings of destinations, in the fan-out's words.
+func rules(settings []config.Destination) ([]fanout.Rule, error) {
+	var all []fanout.Rule
+	for _, s := range settings {
+		r := fanout.Rule{Connections: s.Connections, Recipients: s.Recipients}
+		var err error
+		if r.Match, err = patterns(s.Match); err != nil {
+			return nil, err
+		}
+		if r.Rate, err = fanout.ParseRate(s.Rate); err != nil {
+			return nil, err
+		}
+		all = append(all, r)
+	}
+	return all, nil
+}

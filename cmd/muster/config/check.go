@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"muster/fanout"
 )
 
 const (
@@ -102,6 +104,7 @@ func (c *Config) check() error {
 		{"tls_key", checkPair(c.TLSCert, c.TLSKey)},
 		{"base_url", checkBaseURL(c.BaseURL)},
 		{"relay", checkRelays(c.Relay)},
+		{"destination", checkDestinations(c.Destination)},
 		{"resolver", checkResolver(c.Resolver)},
 		{"log_level", oneOf(c.LogLevel, "debug", "info", "warn", "error")},
 		{"log_format", oneOf(c.LogFormat, "text", "json")},
@@ -186,6 +189,33 @@ func checkBaseURL(s string) error {
 func checkRelays(relays []Relay) error {
 	for _, r := range relays {
 		if err := checkRelay(r.URL); err != nil {
+			return err
+		}
+		if err := checkPatterns(slices.Concat(r.ForListDomain, r.ForRecipientDomain)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func checkPatterns(patterns []string) error {
+	for _, p := range patterns {
+		if _, err := fanout.ParsePattern(p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func checkDestinations(destinations []Destination) error {
+	for i, d := range destinations {
+		if len(d.Match) == 0 {
+			return fmt.Errorf("table %d has no match, and so is for nothing", i+1)
+		}
+		if err := checkPatterns(d.Match); err != nil {
+			return err
+		}
+		if _, err := fanout.ParseRate(d.Rate); err != nil {
 			return err
 		}
 	}

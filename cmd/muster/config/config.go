@@ -23,6 +23,7 @@ type Config struct {
 	Resolver            string        `koanf:"resolver"`
 	Connections         int           `koanf:"connections"`
 	MaxBacklog          int           `koanf:"max_backlog"`
+	Destination         []Destination `koanf:"destination"`
 	ShutdownTimeout     time.Duration `koanf:"shutdown_timeout"`
 	LogLevel            string        `koanf:"log_level"`
 	LogFormat           string        `koanf:"log_format"`
@@ -37,6 +38,14 @@ type Relay struct {
 	Weight             int      `koanf:"weight"`
 	ForListDomain      []string `koanf:"for_list_domain"`
 	ForRecipientDomain []string `koanf:"for_recipient_domain"`
+}
+
+// Destination is what is different for some destinations.
+type Destination struct {
+	Match       []string `koanf:"match"`
+	Connections int      `koanf:"connections"`
+	Rate        string   `koanf:"rate"`
+	Recipients  int      `koanf:"recipients"`
 }
 
 // Limits are those of the SMTP and LMTP listeners.

@@ -116,6 +116,10 @@ func TestMistakesAreNamedWithTheirPlace(t *testing.T) {
 		{"a relay without a URL", "[[relay]]\nweight = 2\n", nil, nil, []string{"muster.toml:1", "relay", "smtp://"}},
 		{"weight of nothing", "[[relay]]\nurl = \"smtp://a\"\nweight = 0\n", nil, nil, []string{"muster.toml:1", "table 1", "weight", "whole number from 1 up"}},
 		{"unknown column", "[[relay]]\nurll = \"smtp://a\"\n", nil, nil, []string{"muster.toml:1", "[[relay]]", `did you mean "url"?`}},
+		{"bad pattern", "[[relay]]\nurl = \"smtp://a\"\nfor_list_domain = \"*a\"\n", nil, nil, []string{"muster.toml:1", "relay", "*a", "pattern"}},
+		{"destination of nothing", "[[destination]]\nrate = \"1/s\"\n", nil, nil, []string{"muster.toml:1", "destination", "table 1", "match"}},
+		{"bad rate", "[[destination]]\nmatch = \"*\"\nrate = \"1/w\"\n", nil, nil, []string{"muster.toml:1", "destination", "1/w", "/m"}},
+		{"destination in the environment", "", []string{"MUSTER_DESTINATION=x"}, nil, []string{"MUSTER_DESTINATION", "[[destination]]"}},
 		{"no table", "relay = 7\n", nil, nil, []string{"muster.toml:1", "[[relay]]"}},
 		{"bad URL", "", nil, []string{"--base-url", "lists.example"}, []string{"--base-url", "https://lists.example"}},
 		{"half a pair", "", nil, []string{"--tls-key", "k.pem"}, []string{"tls_cert and tls_key"}},
@@ -146,6 +150,10 @@ weight = 3
 url = "smtps://b.example:465"
 for_list_domain = ["a.example", "*.a.example"]
 for_recipient_domain = "x.example"
+[[destination]]
+match = ["*.example"]
+rate = "100/m"
+recipients = 50
 `
 	c, err := load(t, file, nil)
 	if err != nil {
@@ -158,6 +166,10 @@ for_recipient_domain = "x.example"
 	if diff := cmp.Diff(want, c.Relay); diff != "" {
 		t.Errorf("relays (-want +got):\n%s", diff)
 	}
+	destination := []config.Destination{{Match: []string{"*.example"}, Rate: "100/m", Recipients: 50}}
+	if diff := cmp.Diff(destination, c.Destination); diff != "" {
+		t.Errorf("destinations (-want +got):\n%s", diff)
+	}
 	var out bytes.Buffer
 	if err := c.Print(&out); err != nil {
 		t.Fatal(err)
@@ -165,6 +177,9 @@ for_recipient_domain = "x.example"
 	again, err := load(t, out.String(), nil)
 	if err != nil {
 		t.Fatalf("%v in\n%s", err, &out)
+	}
+	if diff := cmp.Diff(destination, again.Destination); diff != "" {
+		t.Errorf("printed and read (-want +got):\n%s", diff)
 	}
 	want[0].URL = "smtp://muster:xxxxx@a.example"
 	if diff := cmp.Diff(want, again.Relay); diff != "" {

@@ -100,7 +100,7 @@ func splitList(s string) []string {
 
 // parseTables takes the tables of a file, or one text.
 func (s Setting) parseTables(value any) ([]any, error) {
-	var tables []any
+	tables := []any{}
 	switch v := value.(type) {
 	case string:
 		if v == "" {

@@ -44,7 +44,9 @@ func base() []Setting {
 		{Key: "resolver", Kind: Text, Flag: true, Scope: Serving, DefaultDoc: "the system's",
 			Doc: "DNS server to ask, `host:port`."},
 		{Key: "connections", Kind: Number, Flag: true, Scope: Serving, Default: "20",
-			Doc: "Connections to one destination at a time."},
+			Doc: "Connections to one destination at a time, of all nodes together."},
+		{Key: "destination", Kind: Tables, Columns: destinationColumns(), DefaultDoc: "all are alike",
+			Doc: "What is different for some destinations, see below."},
 		{Key: "max_backlog", Kind: Number, Flag: true, Scope: Serving, Default: "50000000",
 			Doc: "Copies that may wait to be sent, on all nodes: while there are more, posts are answered `451 4.3.1`."},
 		{Key: "shutdown_timeout", Kind: Duration, Flag: true, Scope: Serving, Default: "30s",
@@ -127,5 +129,18 @@ func relayColumns() []Setting {
 			Doc: "Takes mail of the lists of these domains: a domain, `*.domain` for all below it, `*`."},
 		{Key: "for_recipient_domain", Kind: List, DefaultDoc: "all",
 			Doc: "Takes mail to these domains, written the same; where both are given, what is both."},
+	}
+}
+
+func destinationColumns() []Setting {
+	return []Setting{
+		{Key: "match", Kind: List,
+			Doc: "Which: the domain of recipients, or the host of an MX or a relay, as `domain`, `*.domain` for all below it, or `*`. The first table in the file that is for a destination counts. A domain matched by its own name is a destination of its own, whoever shares its MX."},
+		{Key: "connections", Kind: Number, DefaultDoc: "`connections`",
+			Doc: "Connections at a time, of all nodes together; each node that sends has one at least."},
+		{Key: "rate", Kind: Text, DefaultDoc: "no limit",
+			Doc: "Copies in a time, of all nodes together: `100/m`, with `s`, `m`, `h` or `d`. They go evenly spread."},
+		{Key: "recipients", Kind: Number, DefaultDoc: "100, or what the server says",
+			Doc: "Recipients of a transaction."},
 	}
 }
