@@ -90,7 +90,15 @@ type Node struct {
 
 // Destination is where copies go: a relay, or the mail server of a domain.
 type Destination struct {
-	Name     string
-	Waiting  int64
-	Deferred int64
+	Name        string
+	Waiting     int64
+	Deferred    int64
+	Oldest      time.Time // acceptance of the oldest that waits; zero if none does
+	Blocked     time.Time // left alone until then; zero if it is not
+	Reply       string    // why
+	Connections int       // open now, on all nodes
+	Limit       int       // that there may be
+	Host        string    // that had the last word
+	Words       string
+	Said        time.Time // zero: nothing was said lately
 }

@@ -57,7 +57,7 @@ func samplePages() map[string]any {
 			Mail: letter{From: evil, To: evil, Date: evil, Text: evil, Attachments: []attachment{{evil, evil, 1}}, Cut: true, Raw: true}},
 		"domains": domainsPage{frame: f, Domains: []lists.Domain{{Name: evil, Created: ago}}, Form: evil, Errors: errs},
 		"persons": personsPage{frame: f, Persons: []lists.Person{{Address: evil, Name: evil, Admin: true, Created: ago}}, Next: 1, Form: personForm{Address: evil, Name: evil, Admin: true}, Errors: errs},
-		"queue":   queuePage{frame: f, Backlog: &Backlog{Oldest: ago, Nodes: []Node{{Name: evil, Since: ago, Seen: now}}, Destinations: []Destination{{Name: evil}}}},
+		"queue":   queuePage{frame: f, Backlog: &Backlog{Oldest: ago, Nodes: []Node{{Name: evil, Since: ago, Seen: now}}, Destinations: []Destination{{Name: evil, Oldest: ago, Blocked: now, Reply: evil, Connections: 1, Limit: 2, Host: evil, Words: evil, Said: ago}}}},
 	}
 }
 

@@ -74,6 +74,7 @@ type pace struct {
 	steady time.Duration // that a window which proved too wide stays as it is
 	grace  time.Duration // for transactions in flight when the process is to end
 	disk   time.Duration // before a file that failed is tried again
+	tell   time.Duration // between what is written down of lanes
 	block  func(failures int) time.Duration
 	soon   func() time.Duration
 	retry  func(attempt int) time.Duration
@@ -96,6 +97,7 @@ func (p pace) withDefaults() pace {
 	set(&p.steady, time.Minute)
 	set(&p.grace, 30*time.Second)
 	set(&p.disk, 15*time.Second)
+	set(&p.tell, tellEvery)
 	if p.block == nil {
 		p.block = blockWait
 	}
@@ -121,6 +123,7 @@ type Engine struct {
 	woken bell // the planner
 	tell  bell // other nodes
 	full  atomic.Bool
+	tally tally
 }
 
 // New makes an engine over a pool. Beside the pool it keeps three connections of its own while it
@@ -250,6 +253,7 @@ func (e *Engine) start(soft context.Context, busy *sync.WaitGroup, t *traffic, d
 	busy.Go(func() { p.run(soft, e.woken, e.cfg.pace.poll) })
 	busy.Go(func() { s.run(soft, dead, e.cfg.pace.sweep) })
 	busy.Go(t.dispatch)
+	busy.Go(t.tell)
 	busy.Go(func() { listen(soft, e.pool, e.woken.ring, e.log) })
 	busy.Go(func() { tellOthers(soft, e.pool, e.tell, e.log) })
 }
@@ -263,6 +267,7 @@ func (e *Engine) traffic(node int64, c *committer, b *beat, resolver Resolver) *
 		},
 		connections: e.cfg.Connections,
 		rules:       e.cfg.Rules,
+		tally:       &e.tally,
 		living:      b.living,
 		library:     newLibrary(e.pool, &e.cfg),
 		packer:      e.pack,

@@ -138,6 +138,7 @@ func (w *worker) ended(b, next *batch, said refusal, err error) {
 	w.hangUp()
 	w.back(next, nil)
 	w.saved()
+	b.lane.heard(host, said.reply)
 	b.run.settle(b, host, said)
 	w.save(b.run)
 }

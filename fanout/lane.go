@@ -53,6 +53,7 @@ type lane struct {
 	until    time.Time
 	saved    time.Time // the block until then is stored since; zero: not yet
 	savedTo  []int64   // for these rows
+	last     lastWord
 	steady   time.Time // the window does not grow before
 	rcptMax  int
 	turn     time.Time         // of the next copy, where a rate is set

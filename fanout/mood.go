@@ -70,6 +70,7 @@ func (l *lane) trouble(reason string) {
 	}
 	l.failures++
 	l.slow, l.window = 0, 1
+	l.last = lastWord{text: reason, at: time.Now()}
 	failures, wait := l.failures, l.traffic.pace.block(l.failures)
 	l.until, l.saved = time.Now().Add(wait), time.Time{}
 	l.announce() // who waits for a slot need not

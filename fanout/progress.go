@@ -181,6 +181,16 @@ type Destination struct {
 	Deferred int64
 	Blocked  time.Time // left alone until then; zero if it is not
 	Reply    string    // why
+	ID       int64     // of its row; 0 for one that only members of mixed shards go to
+	Oldest   time.Time // acceptance of the oldest that waits; zero if none does
+	// What the nodes tell of where it leads just now; Lane is "" if they tell nothing.
+	Lane        string // the set of MX hosts, or the relays
+	Group       string // what it is counted under: relays, the patterns of a rule, or OtherGroup
+	Connections int
+	Limit       int    // connections there may be now
+	Host        string // that had the last word
+	Words       string
+	Said        time.Time
 }
 
 // AllHeld says whether all outgoing mail is held.
@@ -201,6 +211,9 @@ func (e *Engine) Status(ctx context.Context) (Status, error) {
 	if s.Destinations, err = selectDestinations(ctx, e.pool, maxDestinations); err != nil {
 		return Status{}, err
 	}
-	s.Holds, err = e.Holds(ctx)
+	if s.Holds, err = e.Holds(ctx); err != nil {
+		return Status{}, err
+	}
+	s.Destinations, err = e.withLanes(ctx, s.Destinations)
 	return s, err
 }

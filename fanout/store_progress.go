@@ -150,13 +150,19 @@ func selectNodes(ctx context.Context, q querier) ([]Node, error) {
 // It counts the same rows as sqlStatus at most.
 const sqlDestinations = `
 		WITH s AS (
-			SELECT dest, sum(n) AS waiting FROM (
-				SELECT dest, size - done AS n FROM shard WHERE state IN ('ready', 'claimed', 'held') AND NOT retry LIMIT $2 + 1) x
-			GROUP BY dest),
+			SELECT x.dest, sum(x.n) AS waiting, min(f.accepted) AS oldest FROM (
+				SELECT dest, sum(size - done) AS n, fanout FROM (
+					SELECT dest, size, done, fanout FROM shard WHERE state IN ('ready', 'claimed', 'held') AND NOT retry LIMIT $2 + 1) y
+				GROUP BY dest, fanout) x JOIN fanout f ON f.id = x.fanout
+			GROUP BY x.dest),
 		d AS (
-			SELECT dest, count(*) AS deferred FROM (SELECT dest FROM delivery WHERE state = 'deferred' LIMIT $2 + 1) x
-			GROUP BY dest)
-		SELECT x.name, COALESCE(s.waiting, 0)::bigint AS waiting, COALESCE(d.deferred, 0) AS deferred,
+			SELECT x.dest, sum(x.n) AS deferred, min(f.accepted) AS oldest FROM (
+				SELECT dest, count(*) AS n, fanout FROM (
+					SELECT dest, fanout FROM delivery WHERE state = 'deferred' LIMIT $2 + 1) y
+				GROUP BY dest, fanout) x JOIN fanout f ON f.id = x.fanout
+			GROUP BY x.dest)
+		SELECT x.id, x.name, COALESCE(s.waiting, 0)::bigint AS waiting, COALESCE(d.deferred, 0)::bigint AS deferred,
+			COALESCE(LEAST(s.oldest, d.oldest), 'epoch'::timestamptz) AS oldest,
 			COALESCE(CASE WHEN x.blocked > now() THEN x.blocked END, 'epoch'::timestamptz) AS blocked,
 			CASE WHEN x.blocked > now() THEN x.reply ELSE '' END AS reply
 		FROM destination x LEFT JOIN s ON s.dest = x.id LEFT JOIN d ON d.dest = x.id
@@ -164,13 +170,27 @@ const sqlDestinations = `
 		ORDER BY waiting DESC, deferred DESC, x.id LIMIT $1`
 
 func selectDestinations(ctx context.Context, q querier, limit int) ([]Destination, error) {
-	found, err := collect[Destination](ctx, q, sqlDestinations, limit, MaxCounted)
+	type row struct {
+		ID                int64
+		Name              string
+		Waiting, Deferred int64
+		Oldest, Blocked   time.Time
+		Reply             string
+	}
+	rows, err := collect[row](ctx, q, sqlDestinations, limit, MaxCounted)
 	if err != nil {
 		return nil, fmt.Errorf("destinations: %w", err)
 	}
-	for i := range found {
-		if found[i].Blocked.Unix() == 0 {
-			found[i].Blocked = time.Time{}
+	never := func(t time.Time) time.Time {
+		if t.Unix() == 0 {
+			return time.Time{}
+		}
+		return t
+	}
+	found := make([]Destination, len(rows))
+	for i, r := range rows {
+		found[i] = Destination{
+			ID: r.ID, Name: r.Name, Waiting: r.Waiting, Deferred: r.Deferred, Oldest: never(r.Oldest), Blocked: never(r.Blocked), Reply: r.Reply,
 		}
 	}
 	return found, nil

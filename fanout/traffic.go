@@ -27,6 +27,7 @@ type traffic struct {
 	options     smtpclient.Options
 	connections int // to a destination, of all nodes together
 	rules       rules
+	tally       *tally
 	living      *atomic.Int64
 	library     *library
 	packer      *packer

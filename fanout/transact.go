@@ -138,6 +138,7 @@ func (w *worker) settle(b *batch, said refusal) {
 	}
 	w.saved() // it is the run's outcome that is at the committer, and may not change under it
 	b.run.settle(b, host, said)
+	b.lane.heard(host, said.reply)
 	w.hear(b, said)
 	w.save(b.run)
 }

@@ -41,7 +41,7 @@ func (n *node) newMetrics(engine *fanout.Engine) *metrics {
 	registry.MustRegister(
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), buildInfo(readBuild()),
 		newCollector(queue.collect), newCollector(collectPool(n.db.Pool)), newCollector(collectMail(n.counts)),
-		newCollector(collectRefused(n.lists, n.mail)), newCollector(collectCopies(engine)),
+		newCollector(collectRefused(n.lists, n.mail)), newCollector(collectCopies(engine)), newCollector(collectReplies(engine)),
 	)
 	return &metrics{trusted: n.cfg.Trusted(), queue: queue, pages: promhttp.HandlerFor(registry, promhttp.HandlerOpts{
 		ErrorLog: slog.NewLogLogger(n.log.Handler(), slog.LevelWarn), ErrorHandling: promhttp.ContinueOnError,
@@ -215,6 +215,7 @@ func (b *backlog) collect(gauge, _ emit) {
 		age = max(0, time.Since(b.last.Oldest).Seconds()) // the database has a clock of its own
 	}
 	gauge(describe("queue_oldest_age_seconds", "Since the oldest was accepted that is not finished; 0 if none is."), age)
+	collectDestinations(gauge, b.last.Destinations)
 }
 
 func oneIf(yes bool) float64 {

@@ -38,6 +38,13 @@ type destinationView struct {
 	Deferred int64      `json:"deferred"`
 	Blocked  *time.Time `json:"blocked"`
 	Reply    string     `json:"reply,omitempty"`
+	Oldest   *time.Time `json:"oldest"`
+	// What the nodes tell of it just now.
+	Connections int        `json:"connections"`
+	Limit       int        `json:"limit"`
+	LastHost    string     `json:"last_host,omitempty"`
+	LastReply   string     `json:"last_reply,omitempty"`
+	LastAt      *time.Time `json:"last_at"`
 }
 
 func (a *app) queueCommand() *cobra.Command {
@@ -77,7 +84,10 @@ func viewQueue(s fanout.Status) queueView {
 		v.Nodes = append(v.Nodes, nodeView{n.Host, n.Since, n.Seen, n.Alive})
 	}
 	for _, d := range s.Destinations {
-		v.Destinations = append(v.Destinations, destinationView{d.Name, d.Waiting, d.Deferred, moment(d.Blocked), d.Reply})
+		v.Destinations = append(v.Destinations, destinationView{
+			Name: d.Name, Waiting: d.Waiting, Deferred: d.Deferred, Blocked: moment(d.Blocked), Reply: d.Reply, Oldest: moment(d.Oldest),
+			Connections: d.Connections, Limit: d.Limit, LastHost: d.Host, LastReply: d.Words, LastAt: moment(d.Said),
+		})
 	}
 	for _, h := range s.Holds {
 		v.Holds = append(v.Holds, viewHold(h))
@@ -117,7 +127,7 @@ func (s *services) printQueue(v queueView, holds []fanout.Hold) error {
 		p.row(nil, "node "+n.Host, "since "+n.Since.Local().Format(time.DateTime), aliveText(n.Alive))
 	}
 	for _, d := range v.Destinations {
-		p.row(nil, "to "+d.Name, strconv.FormatInt(d.Waiting, 10)+" waiting", strconv.FormatInt(d.Deferred, 10)+" deferred"+blockedText(d))
+		p.row(nil, "to "+d.Name, strconv.FormatInt(d.Waiting, 10)+" waiting", strconv.FormatInt(d.Deferred, 10)+" deferred"+connectionsText(d)+blockedText(d))
 	}
 	return p.flush()
 }
@@ -127,6 +137,13 @@ func aliveText(alive bool) string {
 		return "alive"
 	}
 	return "dead"
+}
+
+func connectionsText(d destinationView) string {
+	if d.Limit == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", %d of %s", d.Connections, plural(d.Limit, "connection", "connections"))
 }
 
 func blockedText(d destinationView) string {

@@ -43,7 +43,10 @@ func (v siteView) Queue(ctx context.Context) (admin.Backlog, error) {
 		b.Nodes = append(b.Nodes, admin.Node{Name: n.Host, Since: n.Since, Seen: n.Seen, Alive: n.Alive})
 	}
 	for _, d := range s.Destinations {
-		b.Destinations = append(b.Destinations, admin.Destination{Name: d.Name, Waiting: d.Waiting, Deferred: d.Deferred})
+		b.Destinations = append(b.Destinations, admin.Destination{
+			Name: d.Name, Waiting: d.Waiting, Deferred: d.Deferred, Oldest: d.Oldest, Blocked: d.Blocked, Reply: d.Reply,
+			Connections: d.Connections, Limit: d.Limit, Host: d.Host, Words: d.Words, Said: d.Said,
+		})
 	}
 	for _, h := range s.Holds {
 		b.Holds = append(b.Holds, admin.Hold{List: h.Address, Destination: h.What.Destination, Post: subject(h), At: h.At, By: h.By})
