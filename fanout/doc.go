@@ -49,5 +49,6 @@
 //   - RFC 6376, signatures (lists/dkim makes them)
 //   - RFC 3463, enhanced status codes
 //   - RFC 6152, 8BITMIME; RFC 2046, RFC 1847, the parts of a message that is converted for who has it not
+//   - RFC 7435, encryption where it can be had; RFC 8461, MTA-STS
 //   - RFC 3834, Auto-Submitted; RFC 2047, RFC 2045, encoded words and quoted-printable in notices and converted messages
 package fanout

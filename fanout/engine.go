@@ -2,9 +2,11 @@ package fanout
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"log/slog"
 	"net"
+	"net/http"
 	"net/netip"
 	"os"
 	"sync"
@@ -41,6 +43,11 @@ type Config struct {
 	MaxBacklog int64
 	// Rules are what is set for some destinations.
 	Rules []Rule
+	// Encryption is that of connections where no rule says otherwise.
+	Encryption Encryption
+	// Policies fetches MTA-STS policies, if Resolver has TXT too; nil: nobody asks for them.
+	Policies *http.Client
+	TLS      *tls.Config // with the roots that certificates are held against; nil: the system's
 	// Grace is for transactions in flight when Run is to end; 0: 30 s.
 	Grace    time.Duration
 	Timeouts smtpclient.Timeouts
@@ -124,6 +131,7 @@ type Engine struct {
 	tell  bell // other nodes
 	full  atomic.Bool
 	tally tally
+	sts   *policies // kept over the lives of node rows; nil: not made, or not wanted
 }
 
 // New makes an engine over a pool. Beside the pool it keeps three connections of its own while it
@@ -176,6 +184,14 @@ func (e *Engine) resolver() (Resolver, error) {
 		return e.cfg.Resolver, nil
 	}
 	return NewDNS("")
+}
+
+// policies are made once, when the resolver is known.
+func (e *Engine) policies(resolver Resolver) *policies {
+	if e.sts == nil && e.cfg.Encryption != Clear {
+		e.sts = newPolicies(e.cfg.Policies, resolver, e.log)
+	}
+	return e.sts
 }
 
 // join makes our node row, however long the database takes to be there.
@@ -261,13 +277,16 @@ func (e *Engine) start(soft context.Context, busy *sync.WaitGroup, t *traffic, d
 func (e *Engine) traffic(node int64, c *committer, b *beat, resolver Resolver) *traffic {
 	return &traffic{
 		pool: e.pool, node: node, log: e.log, pace: e.cfg.pace,
-		router: &router{hostname: e.cfg.Hostname, own: e.cfg.Own, relays: newRelayGroups(e.cfg.Relays), resolver: resolver},
+		router: &router{
+			hostname: e.cfg.Hostname, own: e.cfg.Own, relays: newRelayGroups(e.cfg.Relays), resolver: resolver, policies: e.policies(resolver),
+		},
 		options: smtpclient.Options{
-			Hello: e.cfg.Hostname, Timeouts: e.cfg.Timeouts, DialContext: e.cfg.DialContext,
+			Hello: e.cfg.Hostname, Timeouts: e.cfg.Timeouts, DialContext: e.cfg.DialContext, TLSConfig: e.cfg.TLS,
 		},
 		connections: e.cfg.Connections,
 		rules:       e.cfg.Rules,
 		tally:       &e.tally,
+		encryption:  e.cfg.Encryption,
 		living:      b.living,
 		library:     newLibrary(e.pool, &e.cfg),
 		packer:      e.pack,

@@ -3,6 +3,7 @@ package fanout
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -35,6 +36,7 @@ type lane struct {
 	exchangers []MX
 	relays     *relayGroup // nil for all others
 	rule       *Rule       // nil: none was set
+	sts        stsMode     // of the domains that lead here
 	mixed      bool        // its runs are of many domains; it has no connections of its own
 	queue      chan *run
 
@@ -54,7 +56,8 @@ type lane struct {
 	saved    time.Time // the block until then is stored since; zero: not yet
 	savedTo  []int64   // for these rows
 	last     lastWord
-	steady   time.Time // the window does not grow before
+	offered  map[string]bool // which addresses offered STARTTLS the last time
+	steady   time.Time       // the window does not grow before
 	rcptMax  int
 	turn     time.Time         // of the next copy, where a rate is set
 	lessons  map[string]lesson // by address
@@ -222,6 +225,10 @@ func (l *lane) hops(ctx context.Context) ([]hop, error) {
 		return l.route, l.noRoute
 	}
 	hops, err := l.lookUp(ctx)
+	hops = slices.Clone(hops)
+	for i, h := range hops {
+		hops[i].tls = l.encryption().policy(h.tls)
+	}
 	var final *smtp.Reply
 	if err != nil && !errors.As(err, &final) {
 		return nil, err
@@ -239,7 +246,8 @@ func (l *lane) lookUp(ctx context.Context) ([]hop, error) {
 		return l.traffic.router.hops(ctx, l.domain)
 	}
 	// The domain may have moved since: the lane has not.
-	return l.traffic.router.addresses(ctx, l.domain, inOrder(l.exchangers))
+	hops, err := l.traffic.router.addresses(ctx, l.domain, inOrder(l.exchangers))
+	return l.sts.demand(hops), err
 }
 
 // closeIdle ends the connections that nobody uses.

@@ -33,6 +33,8 @@ func (t *traffic) open(ctx context.Context, l *lane) (*link, error) {
 		if err != nil {
 			continue
 		}
+		l.offers(h, conn)
+		l.examine(h, conn)
 		k := &link{conn: conn, lane: l, host: h.addr}
 		if h.name != "" && l.domain != "" {
 			k.host = h.name

@@ -26,6 +26,7 @@ type alias struct {
 	lane       string // name
 	exchangers []MX
 	rule       *Rule
+	sts        stsMode
 	found      time.Time
 }
 
@@ -116,14 +117,21 @@ func (t *traffic) meet(ctx context.Context, list, domain string) *lane {
 // find looks up the exchangers of a domain. A temporary error leaves what was known before.
 func (t *traffic) find(ctx context.Context, domain string) {
 	exchangers, err := t.router.exchangers(ctx, domain)
+	mode := stsNone
+	if err == nil {
+		exchangers, mode, err = t.router.policies.allow(ctx, domain, exchangers)
+	}
 	var final *smtp.Reply
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	switch {
 	case err == nil:
 		rule, name := t.rules.ofSet(domain, exchangers)
-		t.aliases[domain] = alias{name, exchangers, rule, time.Now()}
-	case errors.As(err, &final):
+		if mode != stsNone { // others with these hosts may have no policy
+			name = shortName(name + " under MTA-STS " + string(mode))
+		}
+		t.aliases[domain] = alias{name, exchangers, rule, mode, time.Now()}
+	case errors.As(err, &final) || errors.Is(err, errPolicy): // where it led before is no answer
 		delete(t.aliases, domain)
 	}
 }

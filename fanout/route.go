@@ -31,6 +31,7 @@ type router struct {
 	own      func(netip.Addr) bool // whether we are who listens there; nil: nowhere
 	relays   relayGroups
 	resolver Resolver
+	policies *policies // nil: MTA-STS is not asked for
 }
 
 // maxHops bounds how many servers of one destination are tried in a row.
@@ -44,7 +45,22 @@ func (r *router) hops(ctx context.Context, domain string) ([]hop, error) {
 	if err != nil {
 		return nil, err
 	}
-	return r.addresses(ctx, domain, exchangers)
+	exchangers, mode, err := r.policies.allow(ctx, domain, exchangers)
+	if err != nil {
+		return nil, err
+	}
+	hops, err := r.addresses(ctx, domain, exchangers)
+	return mode.demand(hops), err
+}
+
+// demand makes hops ask for what a policy does.
+func (m stsMode) demand(hops []hop) []hop {
+	for i := range hops {
+		if m == stsEnforce {
+			hops[i].tls = smtpclient.TLSRequired
+		}
+	}
+	return hops
 }
 
 // literalHop is the server of user@[192.0.2.1] (RFC 5321 §4.1.3).

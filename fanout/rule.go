@@ -18,6 +18,7 @@ type Rule struct {
 	Connections int  // at a time, of all nodes together, but one for each at least
 	Rate        Rate // of copies, of all nodes together
 	Recipients  int  // of a transaction
+	TLS         Encryption
 }
 
 // Rate is so many in a time.

@@ -28,6 +28,7 @@ type traffic struct {
 	connections int // to a destination, of all nodes together
 	rules       rules
 	tally       *tally
+	encryption  Encryption
 	living      *atomic.Int64
 	library     *library
 	packer      *packer
@@ -95,7 +96,7 @@ func (t *traffic) lane(name string, dest int64) *lane {
 		l.mixed = name == destMixed || isRelay(name) && l.relays == nil
 		switch {
 		case isDomain && known:
-			l.domain, l.exchangers, l.rule = domain, a.exchangers, a.rule
+			l.domain, l.exchangers, l.rule, l.sts = domain, a.exchangers, a.rule, a.sts
 		case isDomain:
 			l.domain = domain
 			l.rule, _ = t.rules.of(domain, nil)

@@ -188,6 +188,9 @@ func (n *node) newEngine() (*fanout.Engine, error) {
 	if c.Rules, err = rules(n.cfg.Destination); err != nil {
 		return nil, fmt.Errorf("destination: %w", err)
 	}
+	if err := secure(&c, n.cfg); err != nil {
+		return nil, fmt.Errorf("tls_out: %w", err)
+	}
 	if c.Resolver, err = fanout.NewDNS(n.cfg.Resolver); err != nil {
 		return nil, fmt.Errorf("resolver: %w", err)
 	}

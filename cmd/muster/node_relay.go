@@ -1,6 +1,9 @@
 package main
 
 import (
+	"net/http"
+	"time"
+
 	"muster/cmd/muster/config"
 	"muster/fanout"
 )
@@ -49,7 +52,24 @@ func rules(settings []config.Destination) ([]fanout.Rule, error) {
 		if r.Rate, err = fanout.ParseRate(s.Rate); err != nil {
 			return nil, err
 		}
+		if r.TLS, err = fanout.ParseEncryption(s.TLS); err != nil {
+			return nil, err
+		}
 		all = append(all, r)
 	}
 	return all, nil
+}
+
+// policyTimeout bounds a question for a policy, whose asker waits less.
+const policyTimeout = 10 * time.Second
+
+// secure sets how connections of the fan-out are encrypted.
+func secure(c *fanout.Config, settings *config.Config) (err error) {
+	if c.Encryption, err = fanout.ParseEncryption(settings.TLSOut); err != nil {
+		return err
+	}
+	if settings.MTASTS {
+		c.Policies = &http.Client{Timeout: policyTimeout}
+	}
+	return nil
 }

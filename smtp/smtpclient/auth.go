@@ -23,7 +23,8 @@ func (c *Conn) signIn(o *Options) error {
 
 // mayAuth says whether a password may be given on this connection.
 func (c *Conn) mayAuth(o *Options) bool {
-	verified := c.tlsState != nil && c.policy(o) != TLSOpportunistic
+	policy := c.policy(o)
+	verified := c.tlsState != nil && policy != TLSOpportunistic && policy != TLSEncrypted
 	return verified || o.PlainAuth || c.isLoopback()
 }
 

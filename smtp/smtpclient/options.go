@@ -21,6 +21,9 @@ const (
 	TLSRequired
 	// TLSImplicit starts with TLS (smtps, RFC 8314 §3) and asks for a valid certificate.
 	TLSImplicit
+	// TLSEncrypted asks for STARTTLS, whatever the certificate, and sends nothing without it.
+	// With Options.Auth it means TLSRequired, except on loopback.
+	TLSEncrypted
 )
 
 // Auth is what the client signs in with.

@@ -11,10 +11,11 @@ import (
 // startTLS asks for STARTTLS where the policy wants it, and says EHLO again (RFC 3207 §4.2).
 func (c *Conn) startTLS(o *Options, name string) error {
 	policy := c.policy(o)
+	must := policy == TLSRequired || policy == TLSEncrypted
 	switch {
 	case policy == TLSNone || policy == TLSImplicit:
 		return nil
-	case !c.ext.StartTLS && policy == TLSRequired:
+	case !c.ext.StartTLS && must:
 		return c.fail(&Error{Stage: StageTLS, Err: ErrNoTLS})
 	case !c.ext.StartTLS:
 		return nil
@@ -29,7 +30,7 @@ func (c *Conn) startTLS(o *Options, name string) error {
 		return err
 	}
 	switch {
-	case code != smtp.CodeReady && policy == TLSRequired:
+	case code != smtp.CodeReady && must:
 		return c.refused(StageTLS, reply)
 	case code/100 > 3: // offered and refused: the session goes on as it is (RFC 3207 §4)
 		c.tlsErr = reply
@@ -46,7 +47,7 @@ func (c *Conn) startTLS(o *Options, name string) error {
 
 // policy is the one of the options, made strict where a password depends on it.
 func (c *Conn) policy(o *Options) TLSPolicy {
-	if o.TLS == TLSOpportunistic && o.Auth != nil && !o.PlainAuth && !c.isLoopback() {
+	if (o.TLS == TLSOpportunistic || o.TLS == TLSEncrypted) && o.Auth != nil && !o.PlainAuth && !c.isLoopback() {
 		return TLSRequired
 	}
 	return o.TLS
@@ -59,7 +60,7 @@ func (c *Conn) handshake(o *Options) error {
 		config = o.TLSConfig.Clone()
 	}
 	config.ServerName = serverName(c.host, o)
-	if c.policy(o) == TLSOpportunistic {
+	if p := c.policy(o); p == TLSOpportunistic || p == TLSEncrypted {
 		config.InsecureSkipVerify = true // encrypted to anybody is better than not at all (RFC 7435 §3)
 	}
 	conn := tls.Client(c.raw, config)

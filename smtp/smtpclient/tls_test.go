@@ -44,6 +44,8 @@ func TestTLSPolicies(t *testing.T) {
 		{"required, valid", far, smtpclient.TLSRequired, far.ClientTLS(), true, false},
 		{"required, unknown certificate", far, smtpclient.TLSRequired, stranger, false, true},
 		{"required, not offered", plain, smtpclient.TLSRequired, nil, false, true},
+		{"encrypted, any certificate", far, smtpclient.TLSEncrypted, stranger, true, false},
+		{"encrypted, not offered", plain, smtpclient.TLSEncrypted, nil, false, true},
 	}
 	for _, tt := range tests {
 		c, err := connect(t, tt.server.Addr(), smtpclient.Options{TLS: tt.policy, TLSConfig: tt.config})

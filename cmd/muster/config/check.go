@@ -104,6 +104,7 @@ func (c *Config) check() error {
 		{"tls_key", checkPair(c.TLSCert, c.TLSKey)},
 		{"base_url", checkBaseURL(c.BaseURL)},
 		{"relay", checkRelays(c.Relay)},
+		{"tls_out", checkEncryption(c.TLSOut)},
 		{"destination", checkDestinations(c.Destination)},
 		{"resolver", checkResolver(c.Resolver)},
 		{"log_level", oneOf(c.LogLevel, "debug", "info", "warn", "error")},
@@ -207,6 +208,11 @@ func checkPatterns(patterns []string) error {
 	return nil
 }
 
+func checkEncryption(s string) error {
+	_, err := fanout.ParseEncryption(s)
+	return err
+}
+
 func checkDestinations(destinations []Destination) error {
 	for i, d := range destinations {
 		if len(d.Match) == 0 {
@@ -216,6 +222,9 @@ func checkDestinations(destinations []Destination) error {
 			return err
 		}
 		if _, err := fanout.ParseRate(d.Rate); err != nil {
+			return err
+		}
+		if _, err := fanout.ParseEncryption(d.TLS); err != nil {
 			return err
 		}
 	}

@@ -24,6 +24,8 @@ type Config struct {
 	Connections         int           `koanf:"connections"`
 	MaxBacklog          int           `koanf:"max_backlog"`
 	Destination         []Destination `koanf:"destination"`
+	TLSOut              string        `koanf:"tls_out"`
+	MTASTS              bool          `koanf:"mta_sts"`
 	ShutdownTimeout     time.Duration `koanf:"shutdown_timeout"`
 	LogLevel            string        `koanf:"log_level"`
 	LogFormat           string        `koanf:"log_format"`
@@ -46,6 +48,7 @@ type Destination struct {
 	Connections int      `koanf:"connections"`
 	Rate        string   `koanf:"rate"`
 	Recipients  int      `koanf:"recipients"`
+	TLS         string   `koanf:"tls"`
 }
 
 // Limits are those of the SMTP and LMTP listeners.

@@ -120,6 +120,8 @@ func TestMistakesAreNamedWithTheirPlace(t *testing.T) {
 		{"destination of nothing", "[[destination]]\nrate = \"1/s\"\n", nil, nil, []string{"muster.toml:1", "destination", "table 1", "match"}},
 		{"bad rate", "[[destination]]\nmatch = \"*\"\nrate = \"1/w\"\n", nil, nil, []string{"muster.toml:1", "destination", "1/w", "/m"}},
 		{"destination in the environment", "", []string{"MUSTER_DESTINATION=x"}, nil, []string{"MUSTER_DESTINATION", "[[destination]]"}},
+		{"bad encryption", "tls_out = \"always\"\n", nil, nil, []string{"muster.toml:1", "tls_out", "always", "require"}},
+		{"bad encryption of a destination", "[[destination]]\nmatch = \"*\"\ntls = \"x\"\n", nil, nil, []string{"muster.toml:1", "destination", "verify"}},
 		{"no table", "relay = 7\n", nil, nil, []string{"muster.toml:1", "[[relay]]"}},
 		{"bad URL", "", nil, []string{"--base-url", "lists.example"}, []string{"--base-url", "https://lists.example"}},
 		{"half a pair", "", nil, []string{"--tls-key", "k.pem"}, []string{"tls_cert and tls_key"}},

@@ -49,6 +49,10 @@ func base() []Setting {
 			Doc: "What is different for some destinations, see below."},
 		{Key: "max_backlog", Kind: Number, Flag: true, Scope: Serving, Default: "50000000",
 			Doc: "Copies that may wait to be sent, on all nodes: while there are more, posts are answered `451 4.3.1`."},
+		{Key: "tls_out", Kind: Text, Flag: true, Scope: Serving, Default: "prefer",
+			Doc: "Encryption of outgoing mail: `none` (and no MTA-STS), `prefer` (STARTTLS where offered, whatever the certificate), `require` (no mail without it), `verify` (nor without a certificate for the server's name). Where a password goes to a relay it is `verify` at least."},
+		{Key: "mta_sts", Kind: Bool, Flag: true, Scope: Serving, Default: "true",
+			Doc: "Ask domains by HTTPS for their MTA-STS policy (RFC 8461), and hold mail back from servers that it forbids."},
 		{Key: "shutdown_timeout", Kind: Duration, Flag: true, Scope: Serving, Default: "30s",
 			Doc: "How long a stop waits for what is in flight."},
 		{Key: "log_level", Kind: Text, Flag: true, Scope: Serving, Default: "info",
@@ -142,5 +146,7 @@ func destinationColumns() []Setting {
 			Doc: "Copies in a time, of all nodes together: `100/m`, with `s`, `m`, `h` or `d`. They go evenly spread."},
 		{Key: "recipients", Kind: Number, DefaultDoc: "100, or what the server says",
 			Doc: "Recipients of a transaction."},
+		{Key: "tls", Kind: Text, DefaultDoc: "`tls_out`",
+			Doc: "Encryption: `none`, `prefer`, `require` or `verify`, as with `tls_out`."},
 	}
 }
