@@ -264,7 +264,7 @@ Homework gets hints, not solutions.`)
 
 func TestBrowserAdmin(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newWorld(t, func(c *admin.Config) { c.Queue = &fanout{} })
 	c := newChromium(t, w.url)
 	c.signIn("admin@people.example")
 	c.look("manage-empty")

@@ -103,8 +103,13 @@ func (f *fanout) Progress(context.Context, uuid.UUID) (admin.Fanout, error) {
 func (f *fanout) Queue(context.Context) (admin.Backlog, error) {
 	return admin.Backlog{
 		Unplanned: 1, Waiting: 1234, Deferred: 5, Oldest: time.Now().Add(-time.Hour),
-		Destinations: []admin.Destination{{Name: "mx:member.example", Waiting: 1234, Deferred: 5}},
-		Nodes:        []admin.Node{{Name: "north", Since: time.Now().Add(-time.Hour), Seen: time.Now(), Alive: true}, {Name: "south"}},
+		Destinations: []admin.Destination{
+			{Name: "mx:member.example", Waiting: 1234, Deferred: 5, Oldest: time.Now().Add(-time.Hour), Connections: 3, Limit: 20,
+				Host: "mx1.member.example", Words: "250 2.0.0 Ok: queued as <4XyZ>", Said: time.Now()},
+			{Name: "mxset:mx1.quite.a.long.name.example=mx2.quite.a.long.name.example>backup.quite.a.long.name.example", Limit: 1,
+				Blocked: time.Now().Add(time.Hour), Reply: "mx1.quite.a.long.name.example:25: greeting: 421 4.3.2 not now"},
+		},
+		Nodes: []admin.Node{{Name: "north", Since: time.Now().Add(-time.Hour), Seen: time.Now(), Alive: true}, {Name: "south"}},
 	}, nil
 }
 
@@ -136,5 +141,6 @@ func TestProgress(t *testing.T) {
 	if v.get(path).want(http.StatusOK).one("script") != nil {
 		t.Error("a script for what does not move any more")
 	}
-	w.as("admin@people.example").get("/manage/queue").want(http.StatusOK).wantText("1,234 waiting").wantText("mx:member.example")
+	w.as("admin@people.example").get("/manage/queue").want(http.StatusOK).wantText("1,234 waiting").wantText("mx:member.example").
+		wantText("3 / 20").wantText("250 2.0.0 Ok: queued as <4XyZ> (mx1.member.example)").wantText("left alone").wantText("421 4.3.2 not now")
 }

@@ -3,6 +3,7 @@ package fanout
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -10,12 +11,15 @@ import (
 )
 
 // ErrPattern is a pattern of domains that cannot be used.
-var ErrPattern = errors.New(`a pattern is a domain, "*." and a domain for all below it, or "*" for all`)
+var ErrPattern = errors.New(`a pattern is a domain or an address, "*." and a domain for all below it, or "*" for all`)
 
 // ParsePattern reads a pattern of domains into the form that they are compared in.
 func ParsePattern(s string) (string, error) {
 	if s == "*" {
 		return s, nil
+	}
+	if ip, err := netip.ParseAddr(s); err == nil { // of a relay
+		return ip.String(), nil
 	}
 	rest, below := strings.CutPrefix(s, "*.")
 	key, err := smtp.DomainKey(rest)

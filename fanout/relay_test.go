@@ -23,6 +23,7 @@ func TestPatterns(t *testing.T) {
 		{"*.a.example", "c.B.A.example", true},
 		{"*.a.example", "a.example", false},
 		{"*.a.example", "ba.example", false},
+		{"::1", "::1", true},
 		{"bücher.example", "xn--bcher-kva.example", true},
 	} {
 		p, err := ParsePattern(tt.pattern)
