@@ -31,6 +31,7 @@ const (
 	NotAList                           // 550 5.1.1: a person, not a list
 	Ambiguous                          // 550 5.1.4: a name without its domain, in several domains
 	NeedsUTF8                          // 252 2.6.8: it would take SMTPUTF8 to say (RFC 6531 §3.7.4.2)
+	Elsewhere                          // 252 2.5.2: not of a domain served here, where mail would be refused as relaying
 	Unknowable                         // 252 2.5.2 as for CannotSay, which is all the client learns: the database did not answer
 )
 
@@ -49,6 +50,8 @@ func (r Unanswered) Error() string {
 		return "ambiguous without a domain"
 	case NeedsUTF8:
 		return "needs SMTPUTF8"
+	case Elsewhere:
+		return "of a domain that is not served here"
 	case Unknowable:
 		return "the database did not answer"
 	}

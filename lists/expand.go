@@ -103,7 +103,7 @@ func (s *Service) noList(ctx context.Context, who Asker, t Target) error {
 	case person:
 		return NotAList
 	case t.Kind == TargetForeign:
-		return CannotSay
+		return Elsewhere
 	}
 	return s.hiddenOrUnknown(ctx, t)
 }

@@ -44,7 +44,7 @@ func said(lines []string, err error) string {
 		return strings.Join(lines, ", ")
 	case errors.As(err, &why):
 		return map[lists.Unanswered]string{
-			lists.CannotSay: "252", lists.AccessDenied: "550 5.7.1", lists.NoMembers: "550 no members", lists.NobodyHere: "550 5.1.1",
+			lists.CannotSay: "252", lists.Elsewhere: "252", lists.AccessDenied: "550 5.7.1", lists.NoMembers: "550 no members", lists.NobodyHere: "550 5.1.1",
 			lists.NotAList: "550 not a list", lists.Ambiguous: "550 5.1.4", lists.NeedsUTF8: "252 2.6.8", lists.Unknowable: "252 unknowable",
 		}[why]
 	}

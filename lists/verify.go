@@ -88,7 +88,7 @@ func (s *Service) verifyPerson(ctx context.Context, who Asker, t Target) ([]smtp
 	case visible:
 		return one(m), nil
 	case t.Kind == TargetForeign:
-		return nil, CannotSay
+		return nil, Elsewhere
 	}
 	return nil, s.hiddenOrUnknown(ctx, t)
 }

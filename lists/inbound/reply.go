@@ -79,6 +79,8 @@ func unanswered(err error) *smtp.Reply {
 		return smtp.NewReply(smtp.CodeNoMailbox, smtp.StatusNoMailbox, "That is a user name, not a mailing list")
 	case lists.Ambiguous:
 		return smtp.NewReply(smtp.CodeNoMailbox, smtp.Enhanced{5, 1, 4}, "Ambiguous: give the domain")
+	case lists.Elsewhere: // to promise that mail is tried would be untrue
+		return smtp.NewReply(smtp.CodeCannotVerify, smtp.StatusCannotVRFY, "Cannot say")
 	case lists.NeedsUTF8:
 		return smtp.NewReply(smtp.CodeCannotVerify, smtp.Enhanced{2, 6, 8}, "The answer is not ASCII; ask with SMTPUTF8")
 	}
