@@ -25,7 +25,7 @@ type ImportReport struct {
 	Added    int
 	Already  int // members before, or twice in the file
 	Refused  int
-	Refusals []Refusal // the first MaxRefusals
+	Refusals []Refusal // the first MaxRefusals, in the order of their lines
 }
 
 // Refusal is a line that was not brought in.
@@ -146,8 +146,17 @@ func (im *importer) refuseRow(row importRow, err error) error {
 	if !errors.As(err, &wrong) {
 		return err
 	}
-	im.refuse(Refusal{Line: row.line, Text: row.Address, Code: wrong.Code, Reason: wrong.Msg})
+	im.report.Refused++
+	im.report.Refusals = append(im.report.Refusals, Refusal{Line: row.line, Text: row.Address, Code: wrong.Code, Reason: wrong.Msg})
 	return nil
+}
+
+// sortRefusals puts those of a batch, which is in another order and comes later, where they belong.
+func (im *importer) sortRefusals() {
+	slices.SortFunc(im.report.Refusals, func(a, b Refusal) int { return cmp.Compare(a.Line, b.Line) })
+	if len(im.report.Refusals) > MaxRefusals {
+		im.report.Refusals = im.report.Refusals[:MaxRefusals:MaxRefusals]
+	}
 }
 
 // flush brings the batch in.
@@ -155,6 +164,7 @@ func (im *importer) flush(ctx context.Context) error {
 	if len(im.batch) == 0 {
 		return nil
 	}
+	defer im.sortRefusals()
 	im.sortBatch()
 	if err := im.checkOwn(ctx); err != nil {
 		return err

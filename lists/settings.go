@@ -40,7 +40,7 @@ func Settings() []Setting {
 		{Key: "name", Doc: "The list's name as people read it, in one line."},
 		{Key: "description", Doc: "What the list is for, shown on its page."},
 		{Key: "advertised", Values: boolValues(), Default: "true",
-			Doc: "Whether strangers see the list on the site. One that is not is unknown to all but its members, owners and moderators."},
+			Doc: "Whether strangers see the list on the site, where one that is not is unknown to all but its members, owners and moderators. By mail its addresses answer as those of any list."},
 		{Key: "expn", Values: []string{ExpnAnyone, ExpnMembers, ExpnOwners, ExpnNobody}, Default: ExpnMembers,
 			Doc: "Who may expand the list with EXPN, beside the trusted networks. With nobody, not even those."},
 		{Key: "post_policy", Values: []string{PostMembers, PostAnyone, PostModerators}, Default: PostMembers,

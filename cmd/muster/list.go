@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -21,17 +22,31 @@ type listView struct {
 	Expn        string    `json:"expn"`
 	PostPolicy  string    `json:"post_policy"`
 	JoinPolicy  string    `json:"join_policy"`
-	VERP        string    `json:"verp"`
+	VERP        any       `json:"verp"` // true, false, or for every how manieth post
 	Created     time.Time `json:"created"`
-	Owners      []string  `json:"owners,omitempty"`
-	Moderators  []string  `json:"moderators,omitempty"`
+}
+
+// listDetail is a list with what takes more questions to the database.
+type listDetail struct {
+	listView
+	Owners        []string `json:"owners"`
+	Moderators    []string `json:"moderators"`
+	Members       int      `json:"members"`
+	MembersCapped bool     `json:"members_capped,omitempty"` // there are more than members
 }
 
 func viewList(l lists.List) listView {
 	return listView{
 		Address: l.Address().String(), Name: l.Name, Description: l.Description, Advertised: l.Advertised, Expn: l.Expn,
-		PostPolicy: l.PostPolicy, JoinPolicy: l.JoinPolicy, VERP: l.Get("verp"), Created: l.Created,
+		PostPolicy: l.PostPolicy, JoinPolicy: l.JoinPolicy, VERP: viewVERP(l.VERP), Created: l.Created,
 	}
+}
+
+func viewVERP(n int) any {
+	if n > 1 {
+		return n
+	}
+	return n == 1
 }
 
 func (a *app) listCommand() *cobra.Command {
@@ -115,7 +130,7 @@ func listShow(ctx context.Context, _ *cobra.Command, s *services, args []string)
 
 // holders are the addresses that have a role.
 func holders(roles []lists.Role, role string) []string {
-	var addresses []string
+	addresses := []string{}
 	for _, r := range roles {
 		if r.Role == role {
 			addresses = append(addresses, r.Address)
@@ -133,9 +148,14 @@ func (s *services) printListJSON(ctx context.Context, l lists.List) error {
 	if err != nil {
 		return err
 	}
-	v := viewList(l)
-	v.Owners, v.Moderators = holders(roles, lists.RoleOwner), holders(roles, lists.RoleModerator)
-	return newEncoder(s.stdout).Encode(v)
+	members, err := s.lists.Members(ctx, lists.CLI(), l.ID, lists.MemberQuery{Limit: 1})
+	if err != nil {
+		return err
+	}
+	return newEncoder(s.stdout).Encode(listDetail{
+		listView: viewList(l), Owners: holders(roles, lists.RoleOwner), Moderators: holders(roles, lists.RoleModerator),
+		Members: members.Count, MembersCapped: members.CountCapped,
+	})
 }
 
 func (a *app) listLsCommand() *cobra.Command {
@@ -160,12 +180,30 @@ func (a *app) listLsCommand() *cobra.Command {
 					return err
 				}
 			}
-			if err := p.flush(); err != nil || !page.More {
+			if err := p.flush(); err != nil {
 				return err
+			}
+			if len(page.Lists) == 0 && domain != "" {
+				return s.requireDomain(ctx, domain)
+			}
+			if !page.More {
+				return nil
 			}
 		}
 	})
 	return cmd
+}
+
+// requireDomain tells a domain without lists from one that is not here.
+func (s *services) requireDomain(ctx context.Context, name string) error {
+	domains, err := s.lists.Domains(ctx, lists.CLI())
+	if err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(domains, func(d lists.Domain) bool { return strings.EqualFold(d.Name, name) }) {
+		return fmt.Errorf("there is no domain %s here; muster domain ls shows which there are", name)
+	}
+	return nil
 }
 
 // pageSize is how many rows a command asks for at a time.

@@ -69,7 +69,11 @@ func (s *services) importMembers(ctx context.Context, list, path string, o lists
 		return err
 	}
 	if report.Refused > 0 {
-		return fmt.Errorf("%s of %s", plural(report.Refused, "line was refused", "lines were refused"), path)
+		refused := "were refused"
+		if report.Refused == 1 {
+			refused = "was refused"
+		}
+		return fmt.Errorf("%s of %s %s", plural(report.Refused, "line", "lines"), path, refused)
 	}
 	return nil
 }

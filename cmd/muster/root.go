@@ -75,8 +75,3 @@ func arguments(least, most int) cobra.PositionalArgs {
 		return nil
 	}
 }
-
-// commandName is the command's path without "muster".
-func commandName(cmd *cobra.Command) string {
-	return strings.TrimSpace(strings.TrimPrefix(cmd.CommandPath(), "muster"))
-}

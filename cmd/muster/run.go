@@ -78,12 +78,12 @@ func (a *app) settings(cmd *cobra.Command) (*config.Config, error) {
 func flagError(cmd *cobra.Command, err error) error {
 	var unknown *pflag.NotExistError
 	if !errors.As(err, &unknown) {
-		return usagef("%w; see muster %s --help", err, commandName(cmd))
+		return usagef("%w; see %s --help", err, cmd.CommandPath())
 	}
 	var known []string
 	cmd.Flags().VisitAll(func(f *pflag.Flag) { known = append(known, f.Name) })
 	if like := config.Nearest(unknown.GetSpecifiedName(), known); like != "" {
 		return usagef("%w; did you mean --%s?", err, like)
 	}
-	return usagef("%w; see muster %s --help", err, commandName(cmd))
+	return usagef("%w; see %s --help", err, cmd.CommandPath())
 }

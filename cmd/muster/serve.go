@@ -25,7 +25,10 @@ the TLS certificate again.`,
 		if err != nil {
 			return err
 		}
-		if printConfig {
+		switch {
+		case printConfig && a.json:
+			return c.PrintJSON(a.stdout)
+		case printConfig:
 			return c.Print(a.stdout)
 		}
 		return a.serve(cmd.Context(), c)

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"muster/fanout"
+	"muster/smtp"
 )
 
 const (
@@ -28,7 +29,7 @@ func (c *Config) complete(environ []string) {
 	}
 	if c.Hostname == "" {
 		c.Hostname = "localhost"
-		if name, err := os.Hostname(); err == nil {
+		if name, err := os.Hostname(); err == nil && checkHostname(name) == nil {
 			c.Hostname = name
 		}
 	}
@@ -96,6 +97,7 @@ func (c *Config) check() error {
 		err error
 	}{
 		{"roles", c.checkRoles()},
+		{"hostname", checkHostname(c.Hostname)},
 		{"smtp_listen", checkListen(c.SMTPListen...)},
 		{"lmtp_listen", checkListen(c.LMTPListen...)},
 		{"http_listen", checkListen(c.HTTPListen)},
@@ -125,6 +127,18 @@ func (c *Config) checkRoles() error {
 		if err := oneOf(r, RoleSMTP, RoleFanout, RoleClock, RoleAdmin); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// checkHostname wants what may stand in a greeting, in ASCII (RFC 5321 §2.3.5).
+func checkHostname(s string) error {
+	key, err := smtp.DomainKey(s)
+	if err != nil {
+		return fmt.Errorf("%q is not a domain name such as mx.lists.example", s)
+	}
+	if !strings.EqualFold(key, s) {
+		return fmt.Errorf("%q is not ASCII; write %s", s, key)
 	}
 	return nil
 }

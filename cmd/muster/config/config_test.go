@@ -2,6 +2,7 @@ package config_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"net"
 	"net/netip"
 	"os"
@@ -108,6 +109,9 @@ func TestMistakesAreNamedWithTheirPlace(t *testing.T) {
 		{"bad variable", "", []string{"MUSTER_SHUTDOWN_TIMEOUT=soon"}, nil, []string{"MUSTER_SHUTDOWN_TIMEOUT", "duration"}},
 		{"bad role", "", nil, []string{"--roles", "smtp,fan"}, []string{"--roles", `"fan"`, "fanout"}},
 		{"no role", "", nil, []string{"--roles", ""}, []string{"--roles", "smtp, fanout, clock, admin"}},
+		{"hostname of two words", "", nil, []string{"--hostname", "a b"}, []string{"--hostname", `"a b" is not a domain name`}},
+		{"hostname that is an address", "hostname = \"[192.0.2.1]\"\n", nil, nil, []string{"muster.toml:1", "is not a domain name"}},
+		{"hostname not ASCII", "", nil, []string{"--hostname", "bücher.example"}, []string{"--hostname", "xn--bcher-kva.example"}},
 		{"bad network", "", nil, []string{"--trusted-network", "10.0.0.0/99"}, []string{"--trusted-network", "10.0.0.0/99"}},
 		{"none and more", "", nil, []string{"--trusted-network", "none,10.0.0.0/8"}, []string{"--trusted-network", `"none" alone`}},
 		{"bad listen", "", nil, []string{"--smtp-listen", "2525"}, []string{"--smtp-listen", "host:port"}},
@@ -211,7 +215,7 @@ func TestMissingFile(t *testing.T) {
 
 func TestPrintHidesSecretsAndReadsBack(t *testing.T) {
 	t.Parallel()
-	c, err := load(t, "relay = \"smtp://muster:geheim@mx.example:587\"\nhostname = \"a\\\"b\\\\\"", nil,
+	c, err := load(t, "relay = \"smtp://muster:geheim@mx.example:587\"\ndefault_domain = \"a\\\"b\\\\\"", nil,
 		"--database-url", "postgres://u:geheim@db/muster?sslpassword=geheim", "--lmtp-listen", "unix:/run/lmtp")
 	if err != nil {
 		t.Fatal(err)
@@ -222,6 +226,19 @@ func TestPrintHidesSecretsAndReadsBack(t *testing.T) {
 	}
 	if strings.Contains(out.String(), "geheim") {
 		t.Errorf("a secret is printed:\n%s", &out)
+	}
+	var asJSON bytes.Buffer
+	if err := c.PrintJSON(&asJSON); err != nil {
+		t.Fatal(err)
+	}
+	for line := range bytes.Lines(asJSON.Bytes()) {
+		var got struct {
+			Key, Origin string
+			Value       any
+		}
+		if err := json.Unmarshal(line, &got); err != nil || got.Key == "" || got.Origin == "" || got.Value == nil || bytes.Contains(line, []byte("geheim")) {
+			t.Errorf("as JSON: %s, %v", line, err)
+		}
 	}
 	again, err := load(t, out.String(), nil)
 	if err != nil {

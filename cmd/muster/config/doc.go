@@ -2,4 +2,6 @@
 // TOML file, the environment (MUSTER_…) and flags, the later over the earlier. A key nobody knows is
 // an error that names the nearest known one, with the place where it stands. docs/settings.md is
 // written from the same table.
+//
+// It follows RFC 5321 in what a hostname may be.
 package config

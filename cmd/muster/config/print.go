@@ -1,6 +1,7 @@
 package config
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"reflect"
@@ -26,6 +27,43 @@ func (c *Config) Print(w io.Writer) error {
 		}
 	}
 	return nil
+}
+
+// PrintJSON writes the settings as Print does, one object a line.
+func (c *Config) PrintJSON(w io.Writer) error {
+	out := json.NewEncoder(w)
+	out.SetEscapeHTML(false)
+	for _, s := range Settings() {
+		if err := out.Encode(settingView{Key: s.Key, Value: s.view(c.value(s.Key)), Origin: c.origin[s.Key]}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+type settingView struct {
+	Key    string `json:"key"`
+	Value  any    `json:"value"`
+	Origin string `json:"origin"`
+}
+
+// view is a value as JSON has it, what literal quotes as text.
+func (s Setting) view(value any) any {
+	switch v := value.(type) {
+	case string:
+		return s.Shown(v)
+	case []string:
+		shown := make([]string, len(v))
+		for i, e := range v {
+			shown[i] = s.Shown(e)
+		}
+		return shown
+	case time.Duration:
+		return shortDuration(v)
+	case Size:
+		return v.String()
+	}
+	return value
 }
 
 // literal writes a value as TOML has it.
