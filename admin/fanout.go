@@ -86,6 +86,8 @@ type Node struct {
 	Since time.Time
 	Seen  time.Time
 	Alive bool
+	// Stopped says that it ended as it was told to.
+	Stopped bool
 }
 
 // Destination is where copies go: a relay, or the mail server of a domain.

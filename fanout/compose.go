@@ -198,7 +198,7 @@ func isReplaced(name string) bool {
 func writeListFields(h *header, l listName, base string) {
 	id := "<" + l.local + "." + l.host + ">"
 	if l.name != "" {
-		id = phrase(l.name) + "\r\n " + id
+		id = beside("List-Id", phrase(l.name), id)
 	}
 	h.field("List-Id", id)
 	h.field("List-Post", mailto(l.address(), ""))

@@ -249,3 +249,26 @@ func unstuff(text []byte) []byte {
 	}
 	return text
 }
+
+// TestListID quotes and folds only where it must (RFC 2919 §3).
+func TestListID(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("long ", 12) + "name"
+	for name, want := range map[string]string{
+		"":              "<dev.one.example>",
+		"One":           "One <dev.one.example>",
+		"C++ & friends": "C++ & friends <dev.one.example>",
+		"One, two":      `"One, two" <dev.one.example>`,
+		`Say "hi"`:      `"Say \"hi\"" <dev.one.example>`,
+		"two  spaces":   `"two  spaces" <dev.one.example>`,
+		"=?utf-8?q?x?=": `"=?utf-8?q?x?=" <dev.one.example>`,
+		"Café":          "=?utf-8?q?Caf=C3=A9?= <dev.one.example>",
+		long:            long + "\r\n <dev.one.example>",
+	} {
+		var h header
+		writeListFields(&h, listName{local: "dev", host: "one.example", name: name}, "")
+		if got, _, _ := strings.Cut(h.String(), "\r\nList-Post"); got != "List-Id: "+want {
+			t.Errorf("%q: %q, want %q", name, got, "List-Id: "+want)
+		}
+	}
+}

@@ -47,15 +47,43 @@ func oneField(v string) string {
 
 func isControl(r rune) bool { return r < ' ' || r == 0x7f }
 
-// phrase is a name before <…> (RFC 5322 §3.2.5): a quoted string, or an encoded word where it is
-// not ASCII.
+// maxLine is how long a line should be at most (RFC 5322 §2.1.1).
+const maxLine = 78
+
+// beside puts what follows a phrase on its line, or where that would be too long on the next.
+func beside(field, phrase, rest string) string {
+	if len(field)+len(": ")+len(phrase)+1+len(rest) > maxLine {
+		return phrase + "\r\n " + rest
+	}
+	return phrase + " " + rest
+}
+
+// phrase is a name before <…> (RFC 5322 §3.2.5): its words as they are, a quoted string where they
+// are not atoms, or an encoded word where they are not ASCII.
 func phrase(name string) string {
 	for _, r := range name {
 		if r > '~' || r < ' ' {
 			return mime.QEncoding.Encode("utf-8", name)
 		}
 	}
+	if isAtoms(name) {
+		return name
+	}
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(name) + `"`
+}
+
+// isAtoms says whether a name is words of one space between that need no quotes. What looks like an
+// encoded word would be read as one (RFC 2047 §5).
+func isAtoms(name string) bool {
+	if strings.Contains(name, "=?") {
+		return false
+	}
+	for word := range strings.SplitSeq(name, " ") {
+		if word == "" || strings.ContainsAny(word, "()<>[]:;@\\,.\"") {
+			return false
+		}
+	}
+	return true
 }
 
 // mailto is <mailto:address> with an optional subject (RFC 6068 §2).

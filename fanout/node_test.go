@@ -95,6 +95,29 @@ func TestLease(t *testing.T) {
 	})
 }
 
+// TestStoppedNodeIsNotShownAsDead tells who stopped when told to from who was found dead.
+func TestStoppedNodeIsNotShownAsDead(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	stopped, dead := w.node(), w.node()
+	w.node()
+	if err := leaveNode(t.Context(), w.pool, stopped); err != nil {
+		t.Fatal(err)
+	}
+	if buried, err := buryNode(t.Context(), w.pool, dead, 0); err != nil || !buried {
+		t.Fatal(buried, err)
+	}
+	nodes, err := selectNodes(t.Context(), w.pool)
+	if err != nil || len(nodes) != 3 {
+		t.Fatalf("%+v, %v", nodes, err)
+	}
+	for _, n := range nodes {
+		if n.Stopped != (n.ID == stopped) || n.Alive != (n.ID != stopped && n.ID != dead) {
+			t.Errorf("%+v", n)
+		}
+	}
+}
+
 func TestIdentityProvesThePredecessorDead(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -171,6 +171,8 @@ type Node struct {
 	Since time.Time
 	Seen  time.Time // its last beat
 	Alive bool
+	// Stopped says that it was told to stop and did; one that is neither alive nor stopped is dead.
+	Stopped bool
 }
 
 // Destination is where copies wait to go: "relay", "mx:" and a domain, or "mixed" for domains with

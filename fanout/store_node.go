@@ -54,9 +54,10 @@ func buryNode(ctx context.Context, q querier, node, beat int64) (bool, error) {
 	return tag.RowsAffected() == 1, nil
 }
 
-// leaveNode marks our own node dead when it has given back what it held.
+// leaveNode marks our own node dead when it has given back what it held. That it is seen at the very
+// moment tells it from one that was found dead.
 func leaveNode(ctx context.Context, q querier, node int64) error {
-	if _, err := q.Exec(ctx, `UPDATE node SET dead = now() WHERE id = $1 AND dead IS NULL`, node); err != nil {
+	if _, err := q.Exec(ctx, `UPDATE node SET dead = now(), seen = now() WHERE id = $1 AND dead IS NULL`, node); err != nil {
 		return fmt.Errorf("node %d leaves: %w", node, err)
 	}
 	return nil

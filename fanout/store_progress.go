@@ -136,10 +136,10 @@ func selectStatus(ctx context.Context, q querier) (Status, error) {
 	return s, nil
 }
 
-// selectNodes lists the living nodes and those that died in the last hour.
+// selectNodes lists the living nodes and those that stopped or died in the last hour.
 func selectNodes(ctx context.Context, q querier) ([]Node, error) {
 	nodes, err := collect[Node](ctx, q, `
-		SELECT id, host, started AS since, seen, dead IS NULL AS alive FROM node
+		SELECT id, host, started AS since, seen, dead IS NULL AS alive, dead IS NOT NULL AND seen = dead AS stopped FROM node
 		WHERE dead IS NULL OR dead > now() - interval '1 hour' ORDER BY id`)
 	if err != nil {
 		return nil, fmt.Errorf("nodes: %w", err)

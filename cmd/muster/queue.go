@@ -26,10 +26,11 @@ type queueView struct {
 }
 
 type nodeView struct {
-	Host  string    `json:"host"`
-	Since time.Time `json:"since"`
-	Seen  time.Time `json:"seen"`
-	Alive bool      `json:"alive"`
+	Host    string    `json:"host"`
+	Since   time.Time `json:"since"`
+	Seen    time.Time `json:"seen"`
+	Alive   bool      `json:"alive"`
+	Stopped bool      `json:"stopped"` // as it was told to; else what is not alive is dead
 }
 
 type destinationView struct {
@@ -81,7 +82,7 @@ func viewQueue(s fanout.Status) queueView {
 		Nodes: []nodeView{}, Destinations: []destinationView{}, Holds: []holdView{},
 	}
 	for _, n := range s.Nodes {
-		v.Nodes = append(v.Nodes, nodeView{n.Host, n.Since, n.Seen, n.Alive})
+		v.Nodes = append(v.Nodes, nodeView{n.Host, n.Since, n.Seen, n.Alive, n.Stopped})
 	}
 	for _, d := range s.Destinations {
 		v.Destinations = append(v.Destinations, destinationView{
@@ -124,7 +125,7 @@ func (s *services) printQueue(v queueView, holds []fanout.Hold) error {
 		p.row(nil, "held: "+partText(h), "since "+h.At.Local().Format(time.DateTime), "by "+h.By)
 	}
 	for _, n := range v.Nodes {
-		p.row(nil, "node "+n.Host, "since "+n.Since.Local().Format(time.DateTime), aliveText(n.Alive))
+		p.row(nil, "node "+n.Host, "since "+n.Since.Local().Format(time.DateTime), n.text())
 	}
 	for _, d := range v.Destinations {
 		p.row(nil, "to "+d.Name, strconv.FormatInt(d.Waiting, 10)+" waiting", strconv.FormatInt(d.Deferred, 10)+" deferred"+connectionsText(d)+blockedText(d))
@@ -132,9 +133,12 @@ func (s *services) printQueue(v queueView, holds []fanout.Hold) error {
 	return p.flush()
 }
 
-func aliveText(alive bool) string {
-	if alive {
+func (n nodeView) text() string {
+	switch {
+	case n.Alive:
 		return "alive"
+	case n.Stopped:
+		return "stopped"
 	}
 	return "dead"
 }

@@ -40,7 +40,7 @@ func (v siteView) Queue(ctx context.Context) (admin.Backlog, error) {
 	}
 	b := admin.Backlog{Unplanned: s.Unplanned, Waiting: s.Waiting, Deferred: s.Deferred, Held: s.Held, More: s.More, Oldest: s.Oldest}
 	for _, n := range s.Nodes {
-		b.Nodes = append(b.Nodes, admin.Node{Name: n.Host, Since: n.Since, Seen: n.Seen, Alive: n.Alive})
+		b.Nodes = append(b.Nodes, admin.Node{Name: n.Host, Since: n.Since, Seen: n.Seen, Alive: n.Alive, Stopped: n.Stopped})
 	}
 	for _, d := range s.Destinations {
 		b.Destinations = append(b.Destinations, admin.Destination{
