@@ -83,7 +83,7 @@ func TestHeldPosts(t *testing.T) {
 	path := "/manage/lists/" + list + "/posts/" + p.Ref
 	v.post(path+"/release", nil).wantTo(path)
 	v.get(path).want(http.StatusOK, ".note.good").wantText("released")
-	v.post(path+"/reject", url.Values{"reason": {"Off topic"}}).want(http.StatusConflict, `[role="alert"]`).wantText("was first")
+	v.post(path+"/reject", url.Values{"reason": {"Off topic"}}).want(http.StatusConflict, `[role="alert"]`).wantText("was decided before, by")
 
 	second := w.post(list, "eve@member.example", strings.ReplaceAll(tulips, "<tulips@", "<roses@"))
 	v.post("/manage/lists/"+list+"/posts/"+second.Ref+"/reject", url.Values{"reason": {"Off topic"}}).wantTo("/manage/lists/" + list + "/held")

@@ -209,7 +209,7 @@ type ruling struct {
 	reason string
 }
 
-// decide carries out a ruling, once: of two moderators the second is told who was first.
+// decide carries out a ruling, once: of two moderators the second is told who decided.
 func (s *Service) decide(ctx context.Context, by Actor, id uuid.UUID, r ruling) (Post, error) {
 	var p Post
 	err := s.inTxWake(ctx, func(tx pgx.Tx) (err error) {
@@ -263,7 +263,7 @@ func (s *Service) decidedBefore(ctx context.Context, q querier, p Post) error {
 	if last.Actor == ActorRules {
 		return Errorf(Conflict, "post.notheld", "that post is not held; it was accepted when it came")
 	}
-	e := Errorf(Conflict, "post.decided", "%s was first: that post is %s already", last.Actor, p.State)
+	e := Errorf(Conflict, "post.decided", "that post was decided before, by %s: it is %s", last.Actor, p.State)
 	e.Params = map[string]any{"Actor": last.Actor, "State": p.State}
 	return e
 }

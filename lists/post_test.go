@@ -45,7 +45,7 @@ func TestReleasePost(t *testing.T) {
 	}
 	_, err = s.RejectPost(t.Context(), lists.CLI(), held[1], "no")
 	wantKind(t, err, lists.Conflict)
-	if !strings.Contains(err.Error(), "owner@a.example was first") {
+	if !strings.Contains(err.Error(), "was decided before, by owner@a.example") {
 		t.Errorf("the second is told %q", err)
 	}
 	s.wantFates(post("2", "ann@a.example", "dev@lists.example"), "duplicate")

@@ -56,6 +56,9 @@ func (s *Service) verify(ctx context.Context, who Asker, arg string) ([]smtp.Mai
 	if t.List.Advertised || who.Trusted || rights.Knows() { // else the name would tell what the address does not
 		m.Name = t.List.Name
 	}
+	if t.Kind == TargetOwner && m.Name != "" {
+		m.Name += " owners"
+	}
 	return one(m), nil
 }
 

@@ -136,6 +136,9 @@ func squeeze(text string) string {
 // textWidth is how long a line of plain text may get (RFC 5322 §2.1.1 wants at most 78).
 const textWidth = 76
 
+// signature is the line before a signature: its space belongs to it (RFC 3676 §4.3).
+const signature = "-- "
+
 // wrap breaks long lines between words. A word that is longer, a link, stays whole; lines that are
 // indented or quoted are left as they are.
 func wrap(text string) string {
@@ -147,7 +150,7 @@ func wrap(text string) string {
 }
 
 func wrapLine(b *strings.Builder, line string) {
-	if line == "" || line[0] == ' ' || line[0] == '>' {
+	if line == "" || line[0] == ' ' || line[0] == '>' || line == signature {
 		b.WriteString(line + "\n")
 		return
 	}

@@ -85,6 +85,9 @@ func TestMailsInEveryLanguage(t *testing.T) {
 					t.Errorf("%s in %s: line too long: %q", kind, lang, line)
 				}
 			}
+			if !strings.Contains(text, "\n-- \n") {
+				t.Errorf("%s in %s has no line before its signature:\n%s", kind, lang, text)
+			}
 			if strings.Contains(text, "\n\n\n") {
 				t.Errorf("%s in %s has a hole:\n%s", kind, lang, text)
 			}

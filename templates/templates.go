@@ -3,7 +3,8 @@
 // browser fetches (static). Everything is embedded, and parsed once; what is shown comes in as
 // data, so nothing here asks anybody for anything.
 //
-// It follows RFC 5322, Internet Message Format, in the length of a mail's lines.
+// It follows RFC 5322, Internet Message Format, in the length of a mail's lines, and RFC 3676 in the
+// line before a signature.
 package templates
 
 import "embed"

@@ -1,6 +1,8 @@
 package inbound_test
 
 import (
+	"bytes"
+	"log/slog"
 	"maps"
 	"strings"
 	"testing"
@@ -120,5 +122,22 @@ func TestCountsOfTrouble(t *testing.T) {
 	}
 	if temporary, permanent := server.Refused(); temporary != 1 || permanent != 0 {
 		t.Errorf("replies that refused: %d temporary, %d permanent", temporary, permanent)
+	}
+}
+
+// TestLogNamesNoPostWhereThereIsNone has a bounce, which makes none, beside a post, which is named.
+func TestLogNamesNoPostWhereThereIsNone(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	h.list("dev@lists.example", map[string]string{"post_policy": "anyone"})
+	var log bytes.Buffer
+	h.backend = inbound.New(h.lists, inbound.Config{Hostname: h.name, Log: slog.New(slog.NewTextHandler(&log, nil))})
+	c := h.talk(h.serve(&smtpserver.Server{}, "tcp")(), "EHLO me.example")
+	c.send("eve@e.example", []string{"dev@lists.example"}, letter("eve@e.example", 1))
+	c.send("eve@e.example", []string{"dev-bounces@lists.example"}, letter("eve@e.example", 2))
+	c.want("NOOP", "250 *") // answered after both were logged
+	text := log.String()
+	if !strings.Contains(text, "fate=accepted post=0") || !strings.Contains(text, "fate=done\n") {
+		t.Errorf("logged\n%s", text)
 	}
 }

@@ -97,8 +97,8 @@ func TestTable(t *testing.T) {
 		// VRFY list, role address, postmaster
 		{"VRFY dev@lists.example", devVRFY, devVRFY, devVRFY, cannotSay, cannotSay},
 		{"VRFY open@lists.example", "250 2.1.5 <open@lists.example>", "250 2.1.5 <open@lists.example>", "250 2.1.5 <open@lists.example>", "250 2.1.5 <open@lists.example>", cannotSay},
-		{"VRFY dev-owner@lists.example", "250 2.1.5 Developers <dev-owner@lists.example>", "250 2.1.5 Developers <dev-owner@lists.example>",
-			"250 2.1.5 Developers <dev-owner@lists.example>", "250 2.1.5 Developers <dev-owner@lists.example>", cannotSay},
+		{"VRFY dev-owner@lists.example", "250 2.1.5 Developers owners <dev-owner@lists.example>", "250 2.1.5 Developers owners <dev-owner@lists.example>",
+			"250 2.1.5 Developers owners <dev-owner@lists.example>", "250 2.1.5 Developers owners <dev-owner@lists.example>", cannotSay},
 		{"VRFY postmaster@lists.example", "250 2.1.5 Postmaster <postmaster@lists.example>", "250 2.1.5 *", "250 2.1.5 *", "250 2.1.5 *", cannotSay},
 		{"VRFY postmaster", "250 2.1.5 Postmaster <postmaster@*", "250 2.1.5 *", "250 2.1.5 *", "250 2.1.5 *", cannotSay},
 		// VRFY a member's address

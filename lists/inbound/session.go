@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/google/uuid"
+
 	"muster/lists"
 	"muster/smtp"
 	"muster/smtp/smtpserver"
@@ -129,7 +131,11 @@ func (s *session) note(to lists.Target, size int64, o lists.Outcome) {
 		return
 	}
 	s.counts.message(string(o.Fate), 1)
-	s.log.Info("message taken", "from", s.from.String(), "to", to.Address.String(), "size", size, "fate", string(o.Fate), "post", o.Post.String())
+	said := []any{"from", s.from.String(), "to", to.Address.String(), "size", size, "fate", string(o.Fate)}
+	if o.Post != uuid.Nil { // a command or a bounce makes none
+		said = append(said, "post", o.Post.String())
+	}
+	s.log.Info("message taken", said...)
 }
 
 // Reset is smtpserver.Session's.

@@ -32,6 +32,8 @@ func (s *session) auth(ctx context.Context, arg string) (*smtp.Reply, error) {
 		c, refusal, err = s.authPlain(initial, hasInitial)
 	case "LOGIN":
 		c, refusal, err = s.authLogin(initial, hasInitial)
+	case "":
+		refusal = syntax("AUTH PLAIN or AUTH LOGIN")
 	default:
 		refusal = smtp.NewReply(smtp.CodeParamUnknown, smtp.Enhanced{5, 5, 4}, "PLAIN and LOGIN are the mechanisms here")
 	}
