@@ -118,7 +118,7 @@ func (s *services) printQueue(v queueView, holds []fanout.Hold) error {
 		s.say("%s set aside: see the log of muster serve", plural(int(v.Aside), "fan-out was", "fan-outs were"))
 	}
 	if v.Held > 0 {
-		s.say("%s of those not tried yet held", plural(int(v.Held), "copy is", "copies are"))
+		s.say("of those not tried yet %s held", plural(int(v.Held), "copy is", "copies are"))
 	}
 	p := s.printer()
 	for _, h := range holds {

@@ -63,7 +63,25 @@ func (s Setting) view(value any) any {
 	case Size:
 		return v.String()
 	}
+	if s.Kind == Tables {
+		return s.viewTables(reflect.ValueOf(value))
+	}
 	return value
+}
+
+// viewTables is each table as an object, without what is as it would be anyway.
+func (s Setting) viewTables(rows reflect.Value) []map[string]any {
+	all := make([]map[string]any, rows.Len())
+	for i := range all {
+		all[i] = map[string]any{}
+		for _, c := range s.Columns {
+			cell := fieldByTag(rows.Index(i), c.Key)
+			if !cell.IsZero() && fmt.Sprint(cell.Interface()) != c.Default {
+				all[i][c.Key] = c.view(cell.Interface())
+			}
+		}
+	}
+	return all
 }
 
 // literal writes a value as TOML has it.
