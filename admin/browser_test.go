@@ -310,3 +310,39 @@ func TestBrowserHeldPost(t *testing.T) {
 	f.now.Store(&admin.Fanout{Planned: true, Copies: 240, Delivered: 237, Bounced: 3})
 	c.says("Done: 240 copies.")
 }
+
+// TestBrowserQueueOnAPhone keeps tabs in one row, with the one that is shown in sight, and figures
+// without a hole among them.
+func TestBrowserQueueOnAPhone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(c *admin.Config) { c.Queue = &fanout{} })
+	c := newChromium(t, w.url)
+	c.signIn("admin@people.example")
+	for lang, words := range map[string]string{"en": "My lists", "de": "Meine Listen"} {
+		c.open("/manage")
+		c.press(`.foot button[value="`+lang+`"]`, words)
+		for path, name := range map[string]string{"/manage/queue": "queue", "/manage/lists/garden@lists.example/settings": "tabs"} {
+			c.open(path)
+			c.look(name + "-" + lang)
+			call(c, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: 390, Height: 844, DeviceScaleFactor: 1, Mobile: true})
+			c.open(path)
+			c.finds(`new Set([...document.querySelectorAll(".tabs a")].map(a => a.offsetTop)).size == 1`)
+			c.finds(`(a => a.left >= 0 && a.right <= 390)(document.querySelector(".tabs [aria-current]").getBoundingClientRect())`)
+			c.finds(`(t => t.scrollHeight == t.clientHeight)(document.querySelector(".tabs"))`)
+			c.finds(`[...document.querySelectorAll(".figures")].every(f => Math.abs(f.lastElementChild.getBoundingClientRect().right - f.getBoundingClientRect().right) < 3)`)
+			call(c, emulation.ClearDeviceMetricsOverride, cdp.Empty{})
+		}
+	}
+}
+
+// finds fails where an expression is not true of the page.
+func (c *chromium) finds(expression string) {
+	c.t.Helper()
+	c.do(chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
+		found, err := chromedp.Run(ctx, chromedp.Evaluate[bool](expression))
+		if err == nil && !found {
+			c.t.Errorf("not so: %s", expression)
+		}
+		return err
+	}))
+}
