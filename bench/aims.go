@@ -6,6 +6,7 @@ const (
 	aimBatches = 1.0
 	aimSingle  = 0.5
 	aimDKIM    = 0.9
+	aimDistant = 0.9
 	aimAccept  = 0.4
 	aimExpn    = 0.2
 	aimImport  = 0.3

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -14,8 +15,9 @@ import (
 
 // counter is a receiving server that takes everything and counts recipients whose message was
 // taken, for peers that do not say themselves when they are done. It is as quick as smtp-sink, which
-// counts messages only.
+// counts messages only, or as far away as it is told.
 type counter struct {
+	delay     time.Duration // of each reply; set before anybody connects
 	listeners []net.Listener
 	taken     atomic.Int64
 	target    atomic.Int64
@@ -26,10 +28,12 @@ type counter struct {
 	conns map[net.Conn]struct{} // nil once it is closed
 }
 
-// startCounter listens on each address; a port of 0 is one that the system chooses for the first
-// and that the others get too.
-func startCounter(hosts ...string) (*counter, error) {
-	c := &counter{reached: make(chan time.Time, 1), conns: map[net.Conn]struct{}{}}
+// startCounter listens on each address, all with the one port that the system chooses for the first.
+func startCounter(hosts ...string) (*counter, error) { return startDistantCounter(0, hosts...) }
+
+// startDistantCounter is startCounter whose replies arrive that much later.
+func startDistantCounter(delay time.Duration, hosts ...string) (*counter, error) {
+	c := &counter{delay: delay, reached: make(chan time.Time, 1), conns: map[net.Conn]struct{}{}}
 	port := "0"
 	for _, host := range hosts {
 		l, err := net.Listen("tcp", net.JoinHostPort(host, port))
@@ -122,10 +126,48 @@ func (c *counter) accept(l net.Listener) {
 		}
 		c.open.Go(func() {
 			defer c.forget(conn)
-			r := &receiver{counter: c, in: bufio.NewReaderSize(conn, 32<<10), out: bufio.NewWriterSize(conn, 8<<10)}
+			out, done := c.way(conn)
+			defer done()
+			r := &receiver{counter: c, in: bufio.NewReaderSize(conn, 32<<10), out: bufio.NewWriterSize(out, 8<<10)}
 			r.serve()
 		})
 	}
+}
+
+// way is how replies go back to a client: at once or, as on a long line, each so much later and
+// none waiting for another. What done waits for is that the last has gone.
+func (c *counter) way(conn net.Conn) (out io.Writer, done func()) {
+	if c.delay == 0 {
+		return conn, func() {}
+	}
+	l := &longLine{delay: c.delay, under: make(chan parcel, 64)} // no client has as many open
+	var arrived sync.WaitGroup
+	arrived.Go(func() {
+		for p := range l.under {
+			time.Sleep(time.Until(p.due))
+			_, _ = conn.Write(p.octets) // a client that is gone is noticed in reading
+		}
+	})
+	return l, func() {
+		close(l.under)
+		arrived.Wait()
+	}
+}
+
+// longLine is a writer whose octets arrive later, in their order.
+type longLine struct {
+	delay time.Duration
+	under chan parcel // way
+}
+
+type parcel struct {
+	due    time.Time
+	octets []byte
+}
+
+func (l *longLine) Write(p []byte) (int, error) {
+	l.under <- parcel{time.Now().Add(l.delay), bytes.Clone(p)}
+	return len(p), nil
 }
 
 // count adds the recipients of a message that was taken.

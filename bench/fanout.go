@@ -15,6 +15,17 @@ func (b *bench) serveAll(ctx context.Context) error {
 	return b.muster.serve(ctx, "smtp,fanout,clock,admin")
 }
 
+// sendTo has the server that is started next send to a counter, and the one after back to smtp-sink.
+func (b *bench) sendTo(far *counter) (back func()) {
+	b.muster.stop()
+	usual := b.muster.relay
+	b.muster.relay = far.addr()
+	return func() {
+		b.muster.stop()
+		b.muster.relay = usual
+	}
+}
+
 // measureFanout posts to a list, against smtp-source feeding the same sink in the same shape.
 func (b *bench) measureFanout(ctx context.Context) ([]row, error) {
 	if err := b.serveAll(ctx); err != nil {

@@ -39,13 +39,7 @@ func (b *bench) measurePeers(ctx context.Context) ([]row, error) {
 		return nil, err
 	}
 	defer far.close()
-	b.muster.stop()
-	usual := b.muster.relay
-	b.muster.relay = far.addr()
-	defer func() { // the next rows' server sends to smtp-sink again
-		b.muster.stop()
-		b.muster.relay = usual
-	}()
+	defer b.sendTo(far)()
 	if err := b.serveAll(ctx); err != nil {
 		return nil, err
 	}
