@@ -45,7 +45,7 @@ func (b *bench) measureAccept(ctx context.Context) ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []row{rate, memoryRow("accept: peak memory of serve, MB", peak, limitMB)}, nil
+	return []row{rate, limitRow("accept: peak memory of serve, MB", peak, limitMB)}, nil
 }
 
 // accept posts from all clients at once and returns the posts a second.

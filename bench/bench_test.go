@@ -53,13 +53,24 @@ func TestMedian(t *testing.T) {
 	}
 }
 
-func TestMemoryIsBetterWhenLess(t *testing.T) {
+func TestLimitsAreBetterKept(t *testing.T) {
 	t.Parallel()
-	if r := memoryRow("m", 50, 100); r.Ratio != 2 || r.Ratio < r.Aim {
+	if r := limitRow("m", 50, 100); r.Ratio != 2 || r.Ratio < r.Aim {
 		t.Errorf("%+v", r)
 	}
-	if r := memoryRow("m", 200, 100); r.Ratio >= r.Aim {
+	if r := limitRow("m", 200, 100); r.Ratio >= r.Aim {
 		t.Errorf("%+v", r)
+	}
+}
+
+func TestFirstCopyMayComeBeforeTheReply(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	if got := firstAfter(now, now.Add(3*time.Millisecond)); milliseconds(got) != 3 {
+		t.Errorf("%v", got)
+	}
+	if got := firstAfter(now, now.Add(-time.Second)); got <= 0 {
+		t.Errorf("%v: a row has no ratio then", got)
 	}
 }
 
@@ -146,7 +157,7 @@ func TestMailIsAsLongAsItSays(t *testing.T) {
 func TestPosterPostsWhatItIsTold(t *testing.T) {
 	t.Parallel()
 	far := smtptest.NewServer(t)
-	b := &bench{muster: &muster{smtp: far.Addr()}}
+	b, began := &bench{muster: &muster{smtp: far.Addr()}}, time.Now()
 	body := bodyText()
 	p, err := b.newPoster(t.Context(), "dev@lists.example", body)
 	if err != nil {
@@ -156,6 +167,9 @@ func TestPosterPostsWhatItIsTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	ids := map[string]bool{}
+	if p.accepted.Before(began) {
+		t.Errorf("accepted at %v", p.accepted)
+	}
 	for _, m := range far.Wait(5, time.Second) {
 		ids[m.ID] = true
 		if m.From.Wire() != author || !bytes.Equal(m.Body(), body) {

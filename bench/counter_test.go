@@ -26,6 +26,12 @@ func TestCounterCountsRecipientsOfTakenMessages(t *testing.T) {
 	if at, err := c.await(t.Context(), time.Minute); err != nil || at.IsZero() {
 		t.Errorf("%v, %v", at, err)
 	}
+	c.expect(1) // the first of a transaction's recipients is enough, and is told once
+	sendTwo(t, c.addr())
+	sendTwo(t, c.addr())
+	if at, err := c.await(t.Context(), time.Minute); err != nil || at.IsZero() {
+		t.Errorf("%v, %v", at, err)
+	}
 	c.expect(3)
 	sendTwo(t, c.addr())
 	ended, cancel := context.WithCancel(t.Context())

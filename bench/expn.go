@@ -55,7 +55,7 @@ func (b *bench) measureExpn(ctx context.Context) ([]row, error) {
 		return nil, err
 	}
 	b.say("EXPN of %d members: %v", b.million, took)
-	return []row{rate, memoryRow(fmt.Sprintf("EXPN of %d members: peak memory of serve, MB", b.million), peak, limitMB)}, nil
+	return []row{rate, limitRow(fmt.Sprintf("EXPN of %d members: peak memory of serve, MB", b.million), peak, limitMB)}, nil
 }
 
 // expn connects, asks, reads to the end, and returns how long all of it took. psql connects too.

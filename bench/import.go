@@ -30,7 +30,7 @@ func (b *bench) measureImport(ctx context.Context) ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []row{rate, memoryRow("import: peak memory, MB", peak, limitMB)}, nil
+	return []row{rate, limitRow("import: peak memory, MB", peak, limitMB)}, nil
 }
 
 // importLists makes the lists of the other rows without measuring.

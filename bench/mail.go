@@ -69,6 +69,7 @@ type poster struct {
 	list     string
 	envelope *smtpclient.Envelope
 	body     smtpclient.Text
+	accepted time.Time // when the last 250 came
 }
 
 func (b *bench) newPoster(ctx context.Context, list string, body []byte) (*poster, error) {
@@ -84,7 +85,8 @@ func (b *bench) newPoster(ctx context.Context, list string, body []byte) (*poste
 	if err != nil {
 		return nil, err
 	}
-	return &poster{c, list, &smtpclient.Envelope{From: from, To: []smtp.Address{to}}, smtpclient.Prepare(body)}, nil
+	envelope := &smtpclient.Envelope{From: from, To: []smtp.Address{to}}
+	return &poster{conn: c, list: list, envelope: envelope, body: smtpclient.Prepare(body)}, nil
 }
 
 // post sends n posts over the connection, each with the envelope of the next in its last packet,
@@ -113,6 +115,7 @@ func (p *poster) post(n int) error {
 		if err != nil {
 			return err
 		}
+		p.accepted = time.Now()
 		if !r.Positive() {
 			return fmt.Errorf("post refused: %w", r)
 		}

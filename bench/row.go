@@ -48,9 +48,9 @@ func (b *bench) compare(ctx context.Context, c comparison) (row, error) {
 	return row{c.name, round(median(ours)), round(median(theirs)), round(median(ratios)), c.aim}, nil
 }
 
-// memoryRow holds a peak, in MB, against a limit.
-func memoryRow(name string, peak, limit float64) row {
-	return row{name, round(peak), limit, round(limit / peak), 1}
+// limitRow holds what is better when it is less, a peak of memory or a time, against a limit.
+func limitRow(name string, figure, limit float64) row {
+	return row{name, round(figure), round(limit), round(limit / figure), 1}
 }
 
 // round drops the digits that mean nothing.
