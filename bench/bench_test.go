@@ -74,6 +74,18 @@ func TestFirstCopyMayComeBeforeTheReply(t *testing.T) {
 	}
 }
 
+func TestFigureWithoutAim(t *testing.T) {
+	t.Parallel()
+	r := figureRow("commits", 12.34567)
+	var table strings.Builder
+	if err := printTable(&table, []row{r}); err != nil {
+		t.Fatal(err)
+	}
+	if r.Ratio < r.Aim || !strings.HasSuffix(table.String(), "| commits | 12.3   |           |       |     |\n") {
+		t.Errorf("%+v\n%s", r, table.String())
+	}
+}
+
 func TestResults(t *testing.T) {
 	t.Parallel()
 	rows := []row{{"fan-out, copies/s", 123456, 61728, 2, 1}, {"memory, MB", 49.5, 99, 2, 1}}
@@ -267,6 +279,28 @@ SELECT l.id, 'u' || n || '@x.example', 'U' || n || '@x.example', 'x.example' FRO
 	}
 	if p, err := s.fanout(ctx, id); err != nil || p != (progress{}) {
 		t.Errorf("fan-out of a list without posts: %+v, %v", p, err)
+	}
+}
+
+func TestDatabaseWork(t *testing.T) {
+	t.Parallel()
+	ctx, s := t.Context(), testStore(t)
+	before, err := s.work(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 7 {
+		if _, err := s.pool.Exec(ctx, `INSERT INTO domain (name) VALUES (gen_random_uuid() || '.example')`); err != nil {
+			t.Fatal(err)
+		}
+	}
+	after, err := s.work(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Other tests may use the same server.
+	if n, wal := after.Transactions-before.Transactions, after.WAL-before.WAL; n < 7 || wal < 7*36 {
+		t.Errorf("7 transactions were %d of %d octets", n, wal)
 	}
 }
 

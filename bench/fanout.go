@@ -31,11 +31,11 @@ func (b *bench) measureFanout(ctx context.Context) ([]row, error) {
 	if err := b.serveAll(ctx); err != nil {
 		return nil, err
 	}
-	batches, err := b.measureShape(ctx, shape{"bench1", "false", 100, aimBatches})
+	batches, err := b.measureShape(ctx, shape{"bench1", "false", 100, aimBatches, walBatches})
 	if err != nil {
 		return nil, err
 	}
-	single, err := b.measureShape(ctx, shape{"bench2", "true", 1, aimSingle})
+	single, err := b.measureShape(ctx, shape{"bench2", "true", 1, aimSingle, walSingle})
 	return append(batches, single...), err
 }
 
@@ -45,6 +45,7 @@ type shape struct {
 	verp           string
 	perTransaction int
 	aim            float64
+	wal            float64 // limit, kB a thousand copies
 }
 
 func (b *bench) measureShape(ctx context.Context, s shape) ([]row, error) {
@@ -55,10 +56,17 @@ func (b *bench) measureShape(ctx context.Context, s shape) ([]row, error) {
 		return nil, err
 	}
 	name := fmt.Sprintf("fan-out to %d members, %d a transaction", b.members, s.perTransaction)
+	var transactions, wal []float64
 	rate, err := b.compare(ctx, comparison{
-		name:   name + ", copies/s",
-		aim:    s.aim,
-		ours:   func(ctx context.Context) (float64, error) { return b.fanOut(ctx, s.list) },
+		name: name + ", copies/s",
+		aim:  s.aim,
+		ours: func(ctx context.Context) (float64, error) {
+			rate, cost, err := b.fanOutCost(ctx, s.list)
+			thousands := float64(b.members) / 1000
+			transactions = append(transactions, float64(cost.Transactions)/thousands)
+			wal = append(wal, float64(cost.WAL)/1000/thousands)
+			return rate, err
+		},
 		theirs: func(ctx context.Context) (float64, error) { return b.feed(ctx, b.members, s.perTransaction) },
 	})
 	if err != nil {
@@ -68,16 +76,36 @@ func (b *bench) measureShape(ctx context.Context, s shape) ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []row{rate, limitRow(name+": peak memory of serve, MB", peak, limitMB)}, nil
+	return []row{
+		rate,
+		limitRow(name+": WAL of a thousand copies, kB", median(wal), s.wal),
+		figureRow(name+": writing transactions of a thousand copies", median(transactions)),
+		limitRow(name+": peak memory of serve, MB", peak, limitMB),
+	}, nil
 }
 
 // fanOut posts once and returns the copies a second from the 250 until every answer is committed.
 func (b *bench) fanOut(ctx context.Context, list string) (float64, error) {
+	rate, _, err := b.fanOutCost(ctx, list)
+	return rate, err
+}
+
+// fanOutCost is fanOut that says what the database did for it, the post's acceptance included.
+func (b *bench) fanOutCost(ctx context.Context, list string) (rate float64, cost work, err error) {
 	if err := b.store.settle(ctx); err != nil {
-		return 0, err
+		return 0, cost, err
+	}
+	before, err := b.store.work(ctx)
+	if err != nil {
+		return 0, cost, err
 	}
 	accepted, err := b.postOnce(ctx, list)
-	return float64(b.members) / time.Since(accepted).Seconds(), err
+	if err != nil {
+		return 0, cost, err
+	}
+	rate = float64(b.members) / time.Since(accepted).Seconds()
+	after, err := b.store.work(ctx)
+	return rate, work{after.Transactions - before.Transactions, after.WAL - before.WAL}, err
 }
 
 // postOnce posts, says when that was accepted, and returns when every answer is committed.

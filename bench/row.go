@@ -12,7 +12,7 @@ import (
 )
 
 // row is a line of the table. Ratio and aim are turned so that ratio >= aim is good, also where
-// less is better.
+// less is better. Without an aim there is no yardstick either.
 type row struct {
 	Row       string  `json:"row"`
 	Figure    float64 `json:"figure"`
@@ -53,6 +53,9 @@ func limitRow(name string, figure, limit float64) row {
 	return row{name, round(figure), round(limit), round(limit / figure), 1}
 }
 
+// figureRow is for what is to be known and has nothing to be held against.
+func figureRow(name string, figure float64) row { return row{Row: name, Figure: round(figure)} }
+
 // round drops the digits that mean nothing.
 func round(f float64) float64 { return math.Round(f*1000) / 1000 }
 
@@ -71,6 +74,10 @@ func printTable(w io.Writer, rows []row) error {
 	t := tabwriter.NewWriter(w, 0, 0, 1, ' ', 0)
 	fmt.Fprint(t, "| row\t| figure\t| yardstick\t| ratio\t| aim\t|\n|---\t|---\t|---\t|---\t|---\t|\n")
 	for _, r := range rows {
+		if r.Aim == 0 {
+			fmt.Fprintf(t, "| %s\t| %s\t|\t|\t|\t|\n", r.Row, number(r.Figure))
+			continue
+		}
 		fmt.Fprintf(t, "| %s\t| %s\t| %s\t| %.2f\t| %.2f\t|\n", r.Row, number(r.Figure), number(r.Yardstick), r.Ratio, r.Aim)
 	}
 	return t.Flush()

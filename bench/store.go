@@ -156,6 +156,22 @@ func (s *store) fanout(ctx context.Context, list int64) (progress, error) {
 	return all[0], nil
 }
 
+// databaseWork is exact at any moment, where pg_stat_database lags by a second, and the bench's own
+// looking, which writes nothing, does not count in it.
+const databaseWork = `
+SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS transactions, (pg_current_wal_lsn() - '0/0')::bigint AS wal`
+
+// work is what the database has written so far: transactions, and octets of its log.
+type work struct{ Transactions, WAL int64 }
+
+func (s *store) work(ctx context.Context) (work, error) {
+	rows, err := s.pool.Query(ctx, databaseWork)
+	if err != nil {
+		return work{}, err
+	}
+	return pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[work])
+}
+
 // countPosts counts the posts of a list that were kept.
 func (s *store) countPosts(ctx context.Context, list int64) (n int, err error) {
 	err = s.pool.QueryRow(ctx, `SELECT count(*) FROM post WHERE list = $1 AND state = 'accepted'`, list).Scan(&n)
