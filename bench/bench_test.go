@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -147,6 +148,44 @@ func TestReply(t *testing.T) {
 		if (err != nil) != (want < 0) || err == nil && n != want {
 			t.Errorf("%q: %d, %v", in, n, err)
 		}
+	}
+}
+
+// The first line is timed from the command on, the whole to the last line.
+func TestExpnTimes(t *testing.T) {
+	t.Parallel()
+	const before, between = 20 * time.Millisecond, 30 * time.Millisecond
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			in := bufio.NewReader(c)
+			fmt.Fprint(c, "220 a.example\r\n")
+			_, _ = in.ReadString('\n')
+			time.Sleep(between) // counts in the whole only
+			fmt.Fprint(c, "250 a.example\r\n")
+			_, _ = in.ReadString('\n')
+			time.Sleep(before)
+			fmt.Fprint(c, "250-a@b.example\r\n")
+			time.Sleep(between)
+			fmt.Fprint(c, "250 c@b.example\r\n")
+			c.Close()
+		}
+	}()
+	b := &bench{muster: &muster{smtp: l.Addr().String()}}
+	got, err := b.expn(t.Context(), "dev", 2)
+	if err != nil || got.first < before || got.whole < got.first+2*between {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if _, err := b.expn(t.Context(), "dev", 3); err == nil {
+		t.Error("two lines were three")
 	}
 }
 
