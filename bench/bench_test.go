@@ -343,6 +343,51 @@ func TestDatabaseWork(t *testing.T) {
 	}
 }
 
+func TestSmallLists(t *testing.T) {
+	t.Parallel()
+	ctx, s := t.Context(), testStore(t)
+	if _, err := s.pool.Exec(ctx, `INSERT INTO domain (name) VALUES ('lists.example')`); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.makeSmallLists(ctx, 3); err != nil {
+		t.Fatal(err)
+	}
+	id, err := s.listID(ctx, smallName(2))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var members int
+	if err := s.pool.QueryRow(ctx, `SELECT count(*) FROM member WHERE list = $1 AND key LIKE '%@d__.example'`, id).Scan(&members); err != nil || members != smallMembers {
+		t.Errorf("%d members, %v", members, err)
+	}
+	const post = `
+WITH l AS (SELECT id FROM list WHERE local = $1),
+     p AS (INSERT INTO post (id, ref, list, kind, state, sender, author, message_id, subject, size, received, eightbit, smtputf8, header_len)
+           SELECT gen_random_uuid(), gen_random_uuid(), l.id, 'post', 'accepted', '', '', '', '', 1, '', false, false, 1 FROM l RETURNING id, list),
+     f AS (INSERT INTO fanout (post, list, verp, ordered, accepted, expires, planned, finished, delivered)
+           SELECT p.id, p.list, false, false, now(), now(), now(), CASE WHEN $2 THEN now() END, 100 FROM p RETURNING id)
+INSERT INTO shard (fanout, dest, turn, size, done, sent, state)
+SELECT f.id, d.id, 1, 50, 50, 50, state FROM f, destination d, unnest($3::text[]) state WHERE d.name = 'relay'`
+	fanouts := []struct {
+		finished bool
+		shards   []string
+	}{{true, nil}, {true, nil}, {false, []string{"done", "done"}}, {false, []string{"done", "claimed"}}}
+	var before int64
+	for n, f := range fanouts {
+		if _, err := s.pool.Exec(ctx, post, smallName(n%3), f.finished, f.shards); err != nil {
+			t.Fatal(err)
+		}
+		if n == 0 {
+			if before, err = s.youngest(ctx); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if done, sent, err := s.smallDone(ctx, before); err != nil || done != 2 || sent != 200 {
+		t.Errorf("%d done with %d copies, %v; want the second and the third", done, sent, err)
+	}
+}
+
 func TestInsertYardstick(t *testing.T) {
 	t.Parallel()
 	ctx, s := t.Context(), testStore(t)

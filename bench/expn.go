@@ -14,11 +14,7 @@ const expnFirstLimit = 20 * time.Millisecond
 
 // measureExpn asks for the members of a list, against psql copying them out.
 func (b *bench) measureExpn(ctx context.Context) ([]row, error) {
-	file, err := b.writeMembers(b.million)
-	if err != nil {
-		return nil, err
-	}
-	if _, _, err := b.importList(ctx, "million", file); err != nil {
+	if err := b.importMillion(ctx); err != nil {
 		return nil, err
 	}
 	id, err := b.store.listID(ctx, "bench1")

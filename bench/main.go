@@ -69,7 +69,7 @@ func parse(args []string) (config, error) {
 	flags.IntVar(&c.million, "million", 1_000_000, "members of the large list")
 	flags.IntVar(&c.posts, "posts", 20_000, "posts of an accept run")
 	flags.BoolVar(&c.peers, "peers", false, "also other list managers: needs root, Debian's postfix, mlmmj and mailman3")
-	flags.StringVar(&c.only, "only", "", "a regular expression of the parts to measure: import, expn, fanout, distant, first, dkim, accept, peers")
+	flags.StringVar(&c.only, "only", "", "a regular expression of the parts to measure: import, expn, fanout, beside, distant, first, dkim, accept, peers")
 	if err := flags.Parse(args); err != nil {
 		return c, err
 	}
@@ -162,6 +162,7 @@ func (b *bench) measure(ctx context.Context) ([]row, error) {
 		{"import", b.measureImport, b.importLists},
 		{"expn", b.measureExpn, nil},
 		{"fanout", b.measureFanout, nil},
+		{"beside", b.measureBeside, nil},
 		{"distant", b.measureDistant, nil},
 		{"first", b.measureFirst, nil},
 		{"dkim", b.measureDKIM, nil},
