@@ -26,6 +26,8 @@ const (
 	ownShards = 25
 	// noticeStep is how many notices are planned at once.
 	noticeStep = 50
+	// beginStep is how many posts are begun before a fan-out that is begun has its step.
+	beginStep = 20
 )
 
 // The destinations that are always there.
@@ -64,11 +66,12 @@ func (p *planner) run(ctx context.Context, wake <-chan struct{}, poll time.Durat
 	}
 }
 
-// round plans the notices that wait, begins one post, and takes the step of one fan-out that is
-// begun: a post to a million holds nobody up. It reports whether there may be more to do.
+// round plans the notices that wait, begins some posts, and takes the step of one fan-out that is
+// begun: a post to a million holds nobody up, and many small ones do not hold up its end. It reports
+// whether there may be more to do.
 func (p *planner) round(ctx context.Context) bool {
 	more := false
-	for _, part := range []func(context.Context) (bool, error){p.notices, p.begin, p.resume} {
+	for _, part := range []func(context.Context) (bool, error){p.notices, p.beginSome, p.resume} {
 		did, err := part(ctx)
 		if err != nil {
 			if ctx.Err() == nil {
@@ -119,6 +122,19 @@ func (p *planner) notices(ctx context.Context) (bool, error) {
 		return err
 	})
 	return n > 0, err
+}
+
+// beginSome begins posts until none waits or a step is full.
+func (p *planner) beginSome(ctx context.Context) (began bool, err error) {
+	for range beginStep {
+		did, err := p.begin(ctx)
+		if err != nil || !did {
+			return began, err
+		}
+		began = true
+		p.made() // each may be sent while the next is planned
+	}
+	return began, nil
 }
 
 // begin starts the fan-out of the post that waited longest, and takes its first step.

@@ -359,3 +359,27 @@ func TestPlanOwnersOfWhomThereAreNone(t *testing.T) {
 		t.Errorf("%d fan-outs go to the administrator", n)
 	}
 }
+
+// Posts to small lists are begun beside the steps of a large fan-out, not one with each of them.
+func TestSmallPostsDoNotWaitForTheStepsOfALargeOne(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	const small = 10
+	large := w.list("large", 1)
+	w.members(large, 4*firstStep, 1)
+	w.post(large, testMessage)
+	p := &planner{pool: w.pool, log: slog.New(slog.DiscardHandler), relays: newRelayGroups([]Relay{{}}), made: func() {}}
+	p.round(t.Context())
+	for i := range small {
+		list := w.list(fmt.Sprintf("small%d", i), 1)
+		w.members(list, 3, 1)
+		w.post(list, testMessage)
+	}
+	if w.count(`SELECT count(*) FROM fanout WHERE planned IS NULL`) != 1 {
+		t.Fatal("the large one was planned in one round")
+	}
+	p.round(t.Context())
+	if n := w.count(`SELECT count(*) FROM post WHERE planned IS NOT NULL`); n != small+1 {
+		t.Errorf("%d posts begun after the second round", n)
+	}
+}
