@@ -88,7 +88,7 @@ func TestPostgresKilled(t *testing.T) {
 	t.Parallel()
 	rounds := 4
 	if long() {
-		rounds = 30
+		rounds = 15
 	}
 	random := seed(t)
 	s, sink, members := privateSite(t, t.TempDir(), 100)
