@@ -53,24 +53,24 @@ func (c *answers) put(q question, a dnsAnswer, ttl time.Duration) {
 		c.known = map[question]dnsAnswer{}
 	}
 	if len(c.known) >= maxAnswers {
-		c.thin()
+		thin(c.known, func(a dnsAnswer) time.Time { return a.until })
 	}
 	c.known[q] = a
 }
 
 // thin drops what is stale, and where that is little, whatever comes first, to a tenth of room.
-func (c *answers) thin() {
+func thin[K comparable, V any](known map[K]V, until func(V) time.Time) {
 	now := time.Now()
-	for q, a := range c.known {
-		if !now.Before(a.until) {
-			delete(c.known, q)
+	for key, v := range known {
+		if !now.Before(until(v)) {
+			delete(known, key)
 		}
 	}
-	for q := range c.known {
-		if len(c.known) <= maxAnswers*9/10 {
+	for key := range known {
+		if len(known) <= maxAnswers*9/10 {
 			return
 		}
-		delete(c.known, q)
+		delete(known, key)
 	}
 }
 

@@ -112,25 +112,9 @@ func (p *policies) keep(domain string, e stsEntry) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.known) >= maxAnswers {
-		p.thin()
+		thin(p.known, func(e stsEntry) time.Time { return e.until })
 	}
 	p.known[domain] = e
-}
-
-// thin makes room: domains without a policy first.
-func (p *policies) thin() {
-	now := time.Now()
-	for domain, e := range p.known {
-		if !now.Before(e.until) {
-			delete(p.known, domain)
-		}
-	}
-	for domain := range p.known {
-		if len(p.known) <= maxAnswers*9/10 {
-			return
-		}
-		delete(p.known, domain)
-	}
 }
 
 // announced is the id of the policy that the DNS announces, "" if it announces none (§3.1).
