@@ -63,7 +63,8 @@ func (l *tail) String() string {
 	return l.buf.String()
 }
 
-// freeAddr is a loopback address that nobody listens on.
+// freeAddr is a loopback address that nobody listens on. By the time it is used somebody may, if only
+// as the near end of a connection: it is for programs that cannot choose one themselves.
 func freeAddr(t testing.TB) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -78,10 +79,10 @@ func freeAddr(t testing.TB) string {
 // restarts.
 func (s *site) start(dataDir string, more ...string) *node {
 	s.t.Helper()
-	n := &node{t: s.t, smtp: freeAddr(s.t), lmtp: freeAddr(s.t), http: freeAddr(s.t),
-		done: make(chan struct{}), log: new(tail)}
+	n := &node{t: s.t, done: make(chan struct{}), log: new(tail)}
+	const anyPort = "127.0.0.1:0"
 	args := []string{"serve", "--data-dir", dataDir, "--hostname", "lists.example",
-		"--smtp-listen", n.smtp, "--lmtp-listen", n.lmtp, "--http-listen", n.http, "--base-url", "https://lists.example",
+		"--smtp-listen", anyPort, "--lmtp-listen", anyPort, "--http-listen", anyPort, "--base-url", "https://lists.example",
 		"--relay", "smtp://" + s.relay}
 	if s.database != "" {
 		args = append(args, "--database-url", s.database)
@@ -128,7 +129,7 @@ func (n *node) ready() {
 		if n.ended() {
 			n.t.Fatalf("muster serve ended: %v\n%s", n.cmd.ProcessState, n.log)
 		}
-		if n.healthy() {
+		if n.listens() && n.healthy() {
 			if c, err := net.Dial("tcp", n.smtp); err == nil {
 				c.Close()
 				return
@@ -137,6 +138,22 @@ func (n *node) ready() {
 		time.Sleep(20 * time.Millisecond)
 	}
 	n.t.Fatalf("muster serve does not answer\n%s", n.log)
+}
+
+// listens reads from what the process said where it listens.
+func (n *node) listens() bool {
+	said := n.log.String()
+	for protocol, addr := range map[string]*string{"smtp": &n.smtp, "lmtp": &n.lmtp, "http": &n.http} {
+		_, after, ok := strings.Cut(said, "msg=listening protocol="+protocol+" address=")
+		if !ok {
+			return false
+		}
+		*addr, _, ok = strings.Cut(after, "\n")
+		if !ok {
+			return false
+		}
+	}
+	return true
 }
 
 func (n *node) healthy() bool {
