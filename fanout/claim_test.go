@@ -205,6 +205,10 @@ func TestOrderOfPosts(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	if next := w.claims(node, 10); len(next) != 0 {
+		t.Errorf("%d shards of the younger post are ready before anybody looked", len(next))
+	}
+	w.advance(line{first[0].List, first[0].Dest}, line{first[len(first)-1].List, first[0].Dest})
 	if next := w.claims(node, 10); len(next) != 2 {
 		t.Errorf("%d shards of the younger post can be claimed", len(next))
 	}

@@ -298,6 +298,7 @@ func (e *Engine) traffic(node int64, c *committer, b *beat, resolver Resolver) *
 		aliases:     map[string]alias{},
 		meeting:     map[string]chan struct{}{},
 		held:        map[int64]*atomic.Bool{},
+		ended:       map[line]struct{}{},
 		fresh:       newFreshShards(),
 	}
 }

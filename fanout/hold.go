@@ -86,16 +86,19 @@ func (e *Engine) HoldsPost(ctx context.Context, post uuid.UUID) (itself, others 
 	return isPostHeld(ctx, e.pool, post)
 }
 
-// unpark makes shards ready again that are put by and not held any more. Every sweep looks, so
-// that none stays behind that was put by while its hold was lifted.
+// unpark takes shards back into the queue that are put by and not held any more. Every sweep looks,
+// so that none stays behind that was put by while its hold was lifted.
 func unpark(ctx context.Context, pool querier) (bool, error) {
 	any := false
 	for {
-		n, err := readyHeld(ctx, pool, heldStep)
+		lines, n, err := readyHeld(ctx, pool, heldStep)
 		if err != nil || n == 0 {
 			return any, err
 		}
 		any = true
+		if _, err := advance(ctx, pool, lines); err != nil {
+			return any, err
+		}
 	}
 }
 

@@ -200,7 +200,9 @@ func TestHeldTooLongIsNoBounce(t *testing.T) {
 	}
 	w.exec(`UPDATE fanout SET expires = now() - interval '1 minute'`)
 	w.exec(`UPDATE destination SET failures = 1`) // what was never tried goes on
-	w.sweeper().sweep(t.Context())
+	for range 2 {                                 // the second post is next when the first is through
+		w.sweeper().sweep(t.Context())
+	}
 	if n := w.count(`SELECT count(*) FROM bounce`); n != 40 {
 		t.Errorf("%d bounces of what nobody holds", n)
 	}

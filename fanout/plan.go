@@ -165,7 +165,7 @@ func (p *planner) begin(ctx context.Context) (began bool, err error) {
 	})
 	switch {
 	case err == nil:
-		p.fresh.put(made)
+		return began, p.use(ctx, made)
 	case (isRefused(err) || errors.Is(err, errNobody)) && post != nil: // no second try can mend that, and others wait behind it
 		p.log.Error("post cannot be planned, it is set aside", "post", post.ID, "error", err)
 		return true, setAsidePost(ctx, p.pool, post, clean(err.Error()))
@@ -204,8 +204,7 @@ func (p *planner) beginOwners(ctx context.Context, tx pgx.Tx, post *unplannedPos
 	for i := range copies {
 		n.members = append(n.members, int64(-i-1))
 	}
-	_, err = insertShards(ctx, tx, &n)
-	return err
+	return insertShards(ctx, tx, &n)
 }
 
 // resume takes the next step of the fan-out whose last was longest ago.
@@ -224,12 +223,25 @@ func (p *planner) resume(ctx context.Context) (did bool, err error) {
 	})
 	switch {
 	case err == nil:
-		p.fresh.put(made)
+		return did, p.use(ctx, made)
 	case isRefused(err) && plan != nil:
 		p.log.Error("fan-out cannot be planned further, it is set aside", "fanout", plan.ID, "error", err)
 		return true, setAsideFanout(ctx, p.pool, plan.ID, clean(err.Error()))
 	}
 	return did, err
+}
+
+// use sees to shards that were made, once they are committed. What is before those that are queued may
+// have ended meanwhile, when nobody could see that they were there.
+func (p *planner) use(ctx context.Context, made *newShards) error {
+	if made == nil {
+		return nil
+	}
+	if len(made.queued) == 0 { // they would only grow old
+		p.fresh.put(made)
+	}
+	_, err := advance(ctx, p.pool, made.queued)
+	return err
 }
 
 // step reads the next members of a fan-out, makes shards of them, and stores the place.
@@ -249,7 +261,7 @@ func (p *planner) step(ctx context.Context, tx pgx.Tx, plan *planRow) (*newShard
 	if err != nil {
 		return nil, err
 	}
-	if shards.ids, err = insertShards(ctx, tx, shards); err != nil {
+	if err := insertShards(ctx, tx, shards); err != nil {
 		return nil, err
 	}
 	return shards, savePlan(ctx, tx, plan, n, plan.PlanList > len(plan.Lists))

@@ -152,6 +152,7 @@ func (e *Engine) Copies() Copies {
 type Status struct {
 	Unplanned    int64     // posts and notices accepted, no copy of which is planned
 	Waiting      int64     // copies not tried yet
+	Queued       int64     // shards behind an older post of their list
 	Ready        int64     // shards that a node may claim
 	Claimed      int64     // shards that a node is sending
 	Held         int64     // of these, kept by a hold

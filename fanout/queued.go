@@ -12,7 +12,7 @@ type Queued struct {
 	Post        uuid.UUID // zero for a notice
 	List        string    // address; "" for mail of the site
 	Destination string
-	State       string // "ready", "claimed", "held", "dropped", "aside", "deferred"
+	State       string // "queued", "ready", "claimed", "held", "dropped", "aside", "deferred"
 	Copies      int64
 	Accepted    time.Time
 

@@ -45,6 +45,8 @@ func selectReady(ctx context.Context, q querier, after int64, limit int) ([]read
 type claim struct {
 	ID      int64
 	Fanout  int64
+	List    int64 // in whose line it stands; 0: in none
+	Dest    int64
 	Epoch   int32
 	Size    int32
 	Done    int32
@@ -62,22 +64,19 @@ const sqlClaim = `
 			SELECT s.id, ` + heldShard + ` AS held FROM shard s
 			WHERE s.dest = $2 AND s.state = 'ready'
 				AND EXISTS (SELECT FROM node n WHERE n.id = $1 AND n.dead IS NULL)
-				AND (s.list IS NULL OR NOT EXISTS (SELECT FROM shard o
-					WHERE o.list = s.list AND o.dest = s.dest AND o.fanout < s.fanout AND o.state IN ('ready', 'claimed')))
 			ORDER BY s.turn, s.id LIMIT $3 FOR UPDATE OF s SKIP LOCKED),
 		claimed AS (
 			UPDATE shard s SET state = CASE WHEN next.held THEN 'held' ELSE 'claimed' END,
 				node = CASE WHEN NOT next.held THEN $1::bigint END, epoch = s.epoch + 1
 			FROM next WHERE s.id = next.id
-			RETURNING s.id, s.fanout, s.epoch, s.size, s.done, s.sent, s.dropped, s.retry, s.turn, next.held),
+			RETURNING s.id, s.fanout, COALESCE(s.list, 0) AS list, s.dest, s.epoch, s.size, s.done, s.sent, s.dropped, s.retry, s.turn, next.held),
 		moved AS (
 			UPDATE destination SET turn = (SELECT max(turn) FROM claimed WHERE NOT held)
 			WHERE id = $2 AND turn < (SELECT max(turn) FROM claimed WHERE NOT held))
 		SELECT * FROM claimed ORDER BY turn, id`
 
-// claimShards takes the next ready shards of a destination for a node whose row is not dead: by
-// turn, but none while an older post of its list has a first attempt to finish there. What it meets
-// that may not be sent it puts by, once, so that it need not be passed over each time.
+// claimShards takes the next ready shards of a destination for a node whose row is not dead, by turn.
+// What it meets that may not be sent it puts by, once, so that it need not be passed over each time.
 func claimShards(ctx context.Context, q querier, node, dest int64, limit int) ([]claim, error) {
 	var claims []claim
 	for {

@@ -168,7 +168,7 @@ func setAsideFanout(ctx context.Context, q querier, fanout int64, reason string)
 		WITH f AS (
 			UPDATE fanout SET error = $2, planned = COALESCE(planned, now()) WHERE id = $1),
 		s AS MATERIALIZED (
-			SELECT id FROM shard WHERE fanout = $1 AND state = 'ready' ORDER BY id FOR UPDATE)
+			SELECT id FROM shard WHERE fanout = $1 AND state IN ('queued', 'ready') ORDER BY id FOR UPDATE)
 		UPDATE shard SET state = 'aside' FROM s WHERE shard.id = s.id`, fanout, reason)
 	if err != nil {
 		return fmt.Errorf("fan-out %d aside: %w", fanout, err)

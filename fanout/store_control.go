@@ -36,7 +36,7 @@ func unblock(ctx context.Context, q querier, s Selection) (int64, error) {
 				AND ($1 = 0 AND $3::uuid IS NULL
 					OR EXISTS (SELECT FROM fanout f JOIN shard s ON s.fanout = f.id
 						WHERE f.finished IS NULL AND ($1 = 0 OR f.list = $1) AND ($3::uuid IS NULL OR f.post = $3)
-							AND s.dest = x.id AND s.state = 'ready')
+							AND s.dest = x.id AND s.state IN ('queued', 'ready'))
 					OR EXISTS (SELECT FROM fanout f JOIN delivery d ON d.fanout = f.id
 						WHERE f.finished IS NULL AND ($1 = 0 OR f.list = $1) AND ($3::uuid IS NULL OR f.post = $3)
 							AND d.dest = x.id AND d.state = 'deferred'))

@@ -11,7 +11,7 @@ import (
 const estimateRows = 50_000
 
 const (
-	openShards     = `FROM shard WHERE state IN ('ready', 'claimed', 'held', 'aside') AND NOT retry`
+	openShards     = `FROM shard WHERE state IN ('queued', 'ready', 'claimed', 'held', 'aside') AND NOT retry`
 	deferredCopies = `FROM delivery WHERE state = 'deferred'`
 	sqlEstimate    = `
 		WITH s AS (SELECT size - done AS n ` + openShards + ` LIMIT $1), d AS (SELECT ` + deferredCopies + ` LIMIT $1)

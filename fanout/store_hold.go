@@ -107,17 +107,36 @@ const sqlReadyHeld = `
 			ORDER BY o.id LIMIT $1 FOR UPDATE OF o SKIP LOCKED),
 		level AS (
 			SELECT o.id, GREATEST(d.turn - min(o.turn) OVER (PARTITION BY o.fanout, o.dest), 0) AS later
-			FROM locked l JOIN shard o ON o.id = l.id JOIN destination d ON d.id = o.dest)
-		UPDATE shard o SET state = 'ready', turn = o.turn + l.later FROM level l WHERE o.id = l.id`
+			FROM locked l JOIN shard o ON o.id = l.id JOIN destination d ON d.id = o.dest),
+		moved AS (
+			UPDATE shard o SET state = CASE WHEN o.list IS NULL THEN 'ready' ELSE 'queued' END, turn = o.turn + l.later
+			FROM level l WHERE o.id = l.id RETURNING o.list, o.dest)
+		SELECT COALESCE(list, 0), dest, count(*) FROM moved GROUP BY list, dest`
 
-// readyHeld makes shards ready that are put by and may be sent. They go level with what is being
+// readyHeld takes shards that are put by and may be sent back into the queue: those of a list into its
+// lines, which it returns, with how many shards there were in all. They go level with what is being
 // sent now: others did not wait for them, and need not make up for that.
-func readyHeld(ctx context.Context, q querier, limit int) (int64, error) {
-	tag, err := q.Exec(ctx, sqlReadyHeld, limit)
+func readyHeld(ctx context.Context, q querier, limit int) (lines []line, n int64, err error) {
+	rows, err := q.Query(ctx, sqlReadyHeld, limit)
 	if err != nil {
-		return 0, fmt.Errorf("shards not held any more: %w", err)
+		return nil, 0, fmt.Errorf("shards not held any more: %w", err)
 	}
-	return tag.RowsAffected(), nil
+	defer rows.Close()
+	for rows.Next() {
+		var l line
+		var shards int64
+		if err := rows.Scan(&l.list, &l.dest, &shards); err != nil {
+			return nil, 0, fmt.Errorf("shards not held any more: %w", err)
+		}
+		if l.list != 0 {
+			lines = append(lines, l)
+		}
+		n += shards
+	}
+	if err := rows.Err(); err != nil {
+		return nil, 0, fmt.Errorf("shards not held any more: %w", err)
+	}
+	return lines, n, nil
 }
 
 // prolongHeld keeps the time of fan-outs from ending of which something is held, so that what is

@@ -105,14 +105,14 @@ const sqlStatus = `
 		WITH posts AS (SELECT FROM post WHERE state = 'accepted' AND planned IS NULL LIMIT $1 + 1),
 		notices AS (SELECT FROM notice WHERE planned IS NULL LIMIT $1 + 1),
 		shards AS (SELECT s.size - s.done AS n, s.state, s.retry, EXISTS (SELECT FROM hold) AND ` + heldShard + ` AS held
-			FROM shard s WHERE s.state IN ('ready', 'claimed', 'held') LIMIT $1 + 1),
+			FROM shard s WHERE s.state IN ('queued', 'ready', 'claimed', 'held') LIMIT $1 + 1),
 		deferred AS (SELECT FROM delivery WHERE state = 'deferred' LIMIT $1 + 1),
 		aside AS (
 			SELECT FROM fanout WHERE error <> ''
 			UNION ALL
 			SELECT FROM shard s JOIN fanout f ON f.id = s.fanout WHERE s.state = 'aside' AND f.error = ''
 			LIMIT $1 + 1)
-		SELECT p.n + q.n AS unplanned, COALESCE(s.copies, 0) AS waiting, s.ready, s.claimed, COALESCE(s.held, 0) AS held,
+		SELECT p.n + q.n AS unplanned, COALESCE(s.copies, 0) AS waiting, s.queued, s.ready, s.claimed, COALESCE(s.held, 0) AS held,
 			d.n AS deferred, a.n AS aside,
 			GREATEST(p.n, q.n, s.n, d.n, a.n) > $1 AS more,
 			COALESCE(LEAST((SELECT min(accepted) FROM fanout WHERE finished IS NULL),
@@ -120,13 +120,13 @@ const sqlStatus = `
 				(SELECT min(made) FROM notice WHERE planned IS NULL)), 'epoch'::timestamptz) AS oldest
 		FROM (SELECT count(*) AS n FROM posts) p, (SELECT count(*) AS n FROM notices) q,
 			(SELECT count(*) AS n, sum(n) FILTER (WHERE NOT retry) AS copies, sum(n) FILTER (WHERE held AND NOT retry) AS held,
-				count(*) FILTER (WHERE state = 'ready') AS ready, count(*) FILTER (WHERE state = 'claimed') AS claimed FROM shards) s,
+				count(*) FILTER (WHERE state = 'queued') AS queued, count(*) FILTER (WHERE state = 'ready') AS ready, count(*) FILTER (WHERE state = 'claimed') AS claimed FROM shards) s,
 			(SELECT count(*) AS n FROM deferred) d, (SELECT count(*) AS n FROM aside) a`
 
 func selectStatus(ctx context.Context, q querier) (Status, error) {
 	var s Status
 	err := q.QueryRow(ctx, sqlStatus, MaxCounted).Scan(
-		&s.Unplanned, &s.Waiting, &s.Ready, &s.Claimed, &s.Held, &s.Deferred, &s.Aside, &s.More, &s.Oldest)
+		&s.Unplanned, &s.Waiting, &s.Queued, &s.Ready, &s.Claimed, &s.Held, &s.Deferred, &s.Aside, &s.More, &s.Oldest)
 	if err != nil {
 		return Status{}, fmt.Errorf("status of the queue: %w", err)
 	}
@@ -152,7 +152,7 @@ const sqlDestinations = `
 		WITH s AS (
 			SELECT x.dest, sum(x.n) AS waiting, min(f.accepted) AS oldest FROM (
 				SELECT dest, sum(size - done) AS n, fanout FROM (
-					SELECT dest, size, done, fanout FROM shard WHERE state IN ('ready', 'claimed', 'held') AND NOT retry LIMIT $2 + 1) y
+					SELECT dest, size, done, fanout FROM shard WHERE state IN ('queued', 'ready', 'claimed', 'held') AND NOT retry LIMIT $2 + 1) y
 				GROUP BY dest, fanout) x JOIN fanout f ON f.id = x.fanout
 			GROUP BY x.dest),
 		d AS (

@@ -11,7 +11,7 @@ import (
 const (
 	sqlQueuedShards = `
 		SELECT COALESCE(f.post, ` + noPost + `) AS post, COALESCE(l.local || '@' || o.name, '') AS list, x.name AS destination,
-			CASE WHEN s.given_up <> '' THEN 'dropped' WHEN s.state = 'ready' AND ` + heldShard + ` THEN 'held' ELSE s.state END AS state,
+			CASE WHEN s.given_up <> '' THEN 'dropped' WHEN s.state IN ('queued', 'ready') AND ` + heldShard + ` THEN 'held' ELSE s.state END AS state,
 			(s.size - s.done)::bigint AS copies, f.accepted, '' AS address, 0 AS attempts,
 			'epoch'::timestamptz AS due, '' AS host, '' AS reply, s.fanout, s.id
 		FROM shard s JOIN fanout f ON f.id = s.fanout JOIN destination x ON x.id = s.dest

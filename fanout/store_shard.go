@@ -3,6 +3,7 @@ package fanout
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -32,7 +33,7 @@ func destinationIDs(ctx context.Context, q querier, names []string) (map[string]
 // newShards is what one step adds to a fan-out.
 type newShards struct {
 	fanout  int64
-	list    *int64 // whose order they keep
+	list    *int64 // in whose lines they stand
 	retry   bool
 	givenUp string   // by whom; "" for what is to be sent
 	members []int64  // of all shards, one after the other
@@ -40,18 +41,26 @@ type newShards struct {
 	dests   []int64  // by shard
 	sizes   []int32
 	ids     []int64 // by shard, once they are made
+	queued  []line  // of which some are, behind older posts
 }
 
 // insertShards makes shards. Each takes the turn after the one before it in its fan-out at its
 // destination; a fan-out's first there is put level with what is being sent now, so that a list
 // does not wait for all that came before it, and nobody is overtaken for ever.
-func insertShards(ctx context.Context, tx pgx.Tx, n *newShards) ([]int64, error) {
+func insertShards(ctx context.Context, tx pgx.Tx, n *newShards) error {
 	if len(n.sizes) == 0 {
-		return nil, nil
+		return nil
 	}
 	turns, err := takeTurns(ctx, tx, n.fanout, n.dests)
 	if err != nil {
-		return nil, err
+		return err
+	}
+	if err := n.queue(ctx, tx); err != nil {
+		return err
+	}
+	queued := make([]bool, len(n.sizes))
+	for i, d := range n.dests {
+		queued[i] = n.list != nil && slices.Contains(n.queued, line{*n.list, d})
 	}
 	starts := make([]int32, len(n.sizes))
 	at := int32(1)
@@ -59,27 +68,44 @@ func insertShards(ctx context.Context, tx pgx.Tx, n *newShards) ([]int64, error)
 		starts[i] = at
 		at += size
 	}
-	ids, err := collectIDs(ctx, tx, `
+	n.ids, err = collectIDs(ctx, tx, `
 		SELECT nextval(pg_get_serial_sequence('shard', 'id')) FROM generate_series(1, $1::int)`, len(n.sizes))
 	if err != nil {
-		return nil, fmt.Errorf("shard ids: %w", err)
+		return fmt.Errorf("shard ids: %w", err)
 	}
 	_, err = tx.Exec(ctx, `
 		WITH new AS (
-			SELECT * FROM unnest(@ids::bigint[], @dests::bigint[], @turns::bigint[], @sizes::int[], @starts::int[])
-				AS n(id, dest, turn, size, start)),
+			SELECT * FROM unnest(@ids::bigint[], @dests::bigint[], @turns::bigint[], @sizes::int[], @starts::int[], @queued::bool[])
+				AS n(id, dest, turn, size, start, queued)),
 		made AS (
-			INSERT INTO shard (id, fanout, dest, list, turn, size, retry, given_up)
-			SELECT id, @fanout, dest, @list, turn, size, @retry, @given_up FROM new)
+			INSERT INTO shard (id, fanout, dest, list, turn, size, retry, given_up, state)
+			SELECT id, @fanout, dest, @list, turn, size, @retry, @given_up, CASE WHEN queued THEN 'queued' ELSE 'ready' END FROM new)
 		INSERT INTO shard_members (shard, members)
 		SELECT id, (@members::bigint[])[start : start + size - 1] FROM new`, pgx.NamedArgs{
-		"ids": ids, "dests": n.dests, "turns": turns, "sizes": n.sizes, "starts": starts,
+		"ids": n.ids, "dests": n.dests, "turns": turns, "sizes": n.sizes, "starts": starts, "queued": queued,
 		"fanout": n.fanout, "list": n.list, "retry": n.retry, "given_up": n.givenUp, "members": n.members,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("shards of fan-out %d: %w", n.fanout, err)
+		return fmt.Errorf("shards of fan-out %d: %w", n.fanout, err)
 	}
-	return ids, nil
+	return nil
+}
+
+// queue finds the lines in which an older post is before these shards.
+func (n *newShards) queue(ctx context.Context, q querier) error {
+	if n.list == nil {
+		return nil
+	}
+	behind, err := collectIDs(ctx, q, `
+		SELECT w.dest FROM (SELECT DISTINCT $1::bigint AS list, dest FROM unnest($2::bigint[]) AS d(dest)) w
+		WHERE `+sqlOldest+` < $3`, *n.list, n.dests, n.fanout)
+	if err != nil {
+		return fmt.Errorf("what is before fan-out %d: %w", n.fanout, err)
+	}
+	for _, dest := range behind {
+		n.queued = append(n.queued, line{*n.list, dest})
+	}
+	return nil
 }
 
 // takeTurns gives each new shard of a fan-out its turn at its destination.

@@ -46,11 +46,11 @@ func shortenWaits(ctx context.Context, q querier) (int64, error) {
 }
 
 // markCarried notes in the deliveries which shard carries each next attempt.
-func markCarried(ctx context.Context, tx pgx.Tx, n *newShards, ids []int64) error {
+func markCarried(ctx context.Context, tx pgx.Tx, n *newShards) error {
 	carriers := make([]int64, 0, len(n.members))
 	for i, size := range n.sizes {
 		for range size {
-			carriers = append(carriers, ids[i])
+			carriers = append(carriers, n.ids[i])
 		}
 	}
 	_, err := tx.Exec(ctx, `

@@ -17,6 +17,7 @@ type sweeper struct {
 	log  *slog.Logger
 	pack *packer
 	made func() // told when shards became ready
+	seen line   // the last whose queue was looked at
 	plan func() // told when posts are to be planned
 }
 
@@ -47,6 +48,7 @@ func (s *sweeper) sweep(ctx context.Context) {
 		{"queueing deferred copies", s.queueDue},
 		{"making ready what is held no more", s.unpark},
 		{"closing what was dropped", s.closeDropped},
+		{"making ready what is next", s.advance},
 		{"closing fan-outs", s.finish},
 		{"planning mail to owners again", s.replan},
 	} {
@@ -147,11 +149,10 @@ func carryDue(ctx context.Context, tx pgx.Tx, due []dueCopy, givenUp string) err
 			members[i] = due[i].Member
 		}
 		shards.cut(due[0].Dest, members, false)
-		ids, err := insertShards(ctx, tx, &shards)
-		if err != nil {
+		if err := insertShards(ctx, tx, &shards); err != nil {
 			return err
 		}
-		if err := markCarried(ctx, tx, &shards, ids); err != nil {
+		if err := markCarried(ctx, tx, &shards); err != nil {
 			return err
 		}
 		due = due[n:]

@@ -49,6 +49,7 @@ type traffic struct {
 	aliases map[string]alias         // by domain
 	meeting map[string]chan struct{} // domains being looked up; closed at the end
 	held    map[int64]*atomic.Bool   // shards that some run here stands for, and whether it is to stop
+	ended   map[line]struct{}        // where runs have ended since the dispatcher looked
 	fresh   *freshShards
 }
 
@@ -160,6 +161,9 @@ func (t *traffic) dispatch() {
 	sweep := time.NewTicker(t.pace.sweep)
 	defer sweep.Stop()
 	for t.soft.Err() == nil {
+		if err := t.advance(); err != nil && t.soft.Err() == nil {
+			t.log.Error("making ready what is next", "error", err)
+		}
 		if err := t.claimAll(); err != nil && t.soft.Err() == nil {
 			t.log.Error("claiming shards", "error", err)
 		}
@@ -342,6 +346,7 @@ func (t *traffic) dismiss(r *run) {
 	if r.message != nil {
 		t.library.giveBack(r.Fanout)
 	}
+	t.finished(r)
 	r.lane.returned()
 }
 

@@ -203,6 +203,7 @@ func (b *backlog) collect(gauge, _ emit) {
 	gauge(describe("queue_waiting_copies", "Copies not tried yet."), float64(b.last.Waiting))
 	gauge(describe("queue_deferred_copies", "Copies to be tried again."), float64(b.last.Deferred))
 	shards := describe("queue_shards", "Parts of fan-outs, by whether a node may claim them or is sending them.", "state")
+	gauge(shards, float64(b.last.Queued), "queued")
 	gauge(shards, float64(b.last.Ready), "ready")
 	gauge(shards, float64(b.last.Claimed), "claimed")
 	gauge(describe("queue_held_copies", "Copies not tried yet that a hold keeps."), float64(b.last.Held))
