@@ -11,6 +11,9 @@ import (
 // often, little enough that no list needs memory.
 const expandPage = 2000
 
+// firstPage is read first, so that the first line does not wait for thousands.
+const firstPage = 100
+
 // Expand answers EXPN: it calls line for each member of a list in the order of their keys, or for
 // each owner where arg is the owner address, and stops at the first error line returns. An error
 // before the first line is a Unanswered; after one, it means that the rest could not be read.
@@ -111,8 +114,8 @@ func (s *Service) noList(ctx context.Context, who Asker, t Target) error {
 // expandMembers reads page by page.
 func (s *Service) expandMembers(ctx context.Context, l roster, line func(smtp.Mailbox) error) error {
 	page := rosterPage{members: make([]smtp.Mailbox, 0, expandPage)}
-	for {
-		if err := s.readPage(ctx, &page, l); err != nil {
+	for limit := firstPage; ; limit = expandPage {
+		if err := s.readPage(ctx, &page, l, limit); err != nil {
 			return fmt.Errorf("members of %s after %q: %w", l.Address(), page.last, err)
 		}
 		for _, m := range page.members {
@@ -120,16 +123,16 @@ func (s *Service) expandMembers(ctx context.Context, l roster, line func(smtp.Ma
 				return err
 			}
 		}
-		if len(page.members) < expandPage {
+		if len(page.members) < limit {
 			return nil
 		}
 	}
 }
 
-func (s *Service) readPage(ctx context.Context, page *rosterPage, l roster) error {
+func (s *Service) readPage(ctx context.Context, page *rosterPage, l roster, limit int) error {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.Wait)
 	defer cancel()
-	return page.read(ctx, s.pool, l.ID, l.hidden)
+	return page.read(ctx, s.pool, l.ID, l.hidden, limit)
 }
 
 // owners are the owners of a list.

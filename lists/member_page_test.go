@@ -63,6 +63,10 @@ func TestPagesWalkAnIndex(t *testing.T) {
 	}
 	indexed(t, pool, "rights", rightsSelect, []any{l.ID, []string{middle}}, 10)
 	indexed(t, pool, "known", addressKnown, []any{middle}, 10)
+	for _, list := range []int64{l.ID, l.ID + 1} { // the other's members are the last in the table
+		indexed(t, pool, fmt.Sprint("expandable ", list), expandableSelect, []any{list, false}, 1)
+		indexed(t, pool, fmt.Sprint("roster ", list), rosterSelect, []any{list, middle, false, expandPage}, expandPage)
+	}
 }
 
 // indexed runs a statement and fails if its plan scans member, sorts many rows, or reads more rows

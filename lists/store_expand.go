@@ -44,12 +44,16 @@ type expandable struct {
 	UTF8    bool `db:"utf8"` // one of these has an address that is not ASCII
 }
 
-// Each is the first row of an index.
+// Each is the first row of an index, which its order names: one that no other index has. Without, as
+// under EXISTS, PostgreSQL may think that reading the table from its start finds one at once, and read
+// a million members of other lists, or in ASCII, before it does.
 const expandableSelect = `SELECT
-	EXISTS (SELECT FROM member WHERE list = $1 AND left_at IS NULL) AS members,
-	EXISTS (SELECT FROM member WHERE list = $1 AND left_at IS NULL AND ($2 OR NOT hidden)) AS visible,
-	EXISTS (SELECT FROM member WHERE list = $1 AND left_at IS NULL AND ($2 OR NOT hidden)
-		AND octet_length(address) <> char_length(address)) AS utf8`
+	COALESCE((SELECT true FROM member WHERE list = $1 AND left_at IS NULL
+		ORDER BY domain, key LIMIT 1), false) AS members,
+	COALESCE((SELECT true FROM member WHERE list = $1 AND left_at IS NULL AND ($2 OR NOT hidden)
+		ORDER BY domain, key LIMIT 1), false) AS visible,
+	COALESCE((SELECT true FROM member WHERE list = $1 AND left_at IS NULL AND ($2 OR NOT hidden)
+		AND octet_length(address) <> char_length(address) ORDER BY octet_length(address) LIMIT 1), false) AS utf8`
 
 func selectExpandable(ctx context.Context, q querier, listID int64, hidden bool) (expandable, error) {
 	return collectOne[expandable](ctx, q, expandableSelect, listID, hidden)
@@ -68,9 +72,9 @@ type rosterPage struct {
 
 // read replaces the page by the next. The rows are taken from the wire as they are: this is the
 // loop of EXPN.
-func (p *rosterPage) read(ctx context.Context, q querier, listID int64, hidden bool) error {
+func (p *rosterPage) read(ctx context.Context, q querier, listID int64, hidden bool, limit int) error {
 	p.members = p.members[:0]
-	rows, err := q.Query(ctx, rosterSelect, listID, p.last, hidden, expandPage)
+	rows, err := q.Query(ctx, rosterSelect, listID, p.last, hidden, limit)
 	if err != nil {
 		return err
 	}
