@@ -30,6 +30,29 @@ func BenchmarkPlan(b *testing.B) {
 	}
 }
 
+// BenchmarkBegin measures how fast posts to small lists are begun.
+func BenchmarkBegin(b *testing.B) {
+	const lists = 100
+	w := newWorld(b)
+	ids := make([]int64, lists)
+	for i := range ids {
+		ids[i] = w.list(fmt.Sprint("dev", i), 1)
+		w.members(ids[i], 100, 10)
+	}
+	p := &planner{pool: w.pool, log: slog.New(slog.DiscardHandler), relays: newRelayGroups([]Relay{{}}), made: func() {}}
+	for b.Loop() {
+		b.StopTimer()
+		w.exec(`TRUNCATE shard, fanout, fanout_share, shard_members, journal, delivery`)
+		for _, id := range ids {
+			w.post(id, testMessage)
+		}
+		b.StartTimer()
+		for p.round(context.Background()) {
+		}
+	}
+	b.ReportMetric(float64(lists*b.N)/b.Elapsed().Seconds(), "posts/s")
+}
+
 // BenchmarkDeliver measures a whole fan-out, from acceptance to the last reply, into a sink that
 // throws everything away.
 func BenchmarkDeliver(b *testing.B) {

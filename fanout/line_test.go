@@ -100,8 +100,8 @@ func TestNextWhenPlannedLate(t *testing.T) {
 	w.plan(true)
 	w.post(list, testMessage)
 	p := &planner{pool: w.pool, log: New(w.pool, Config{}).log, relays: newRelayGroups([]Relay{{}}), made: func() {}}
-	if began, err := p.begin(t.Context()); !began || err != nil {
-		t.Fatal(began, err)
+	if n, err := p.begin(t.Context(), beginBatch); n != 1 || err != nil {
+		t.Fatal(n, err)
 	}
 	if got := w.states(list); got != "ready ready, queued queued" {
 		t.Fatal(got)
@@ -116,8 +116,8 @@ func TestNextWhenPlannedLate(t *testing.T) {
 	}
 	w.post(list, testMessage)
 	w.end(list, shardDone, 1)
-	if began, err := p.begin(t.Context()); !began || err != nil {
-		t.Fatal(began, err)
+	if n, err := p.begin(t.Context(), beginBatch); n != 1 || err != nil {
+		t.Fatal(n, err)
 	}
 	if got := w.states(list); got != "done done, done done, ready ready" {
 		t.Error(got)

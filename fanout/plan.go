@@ -26,8 +26,10 @@ const (
 	ownShards = 25
 	// noticeStep is how many notices are planned at once.
 	noticeStep = 50
-	// beginStep is how many posts are begun before a fan-out that is begun has its step.
-	beginStep = 20
+	// beginBatch is how many posts are begun in one transaction, and beginSteps how many of those there
+	// are before a fan-out that is begun has its step.
+	beginBatch = 20
+	beginSteps = 5
 )
 
 // The destinations that are always there.
@@ -124,65 +126,65 @@ func (p *planner) notices(ctx context.Context) (bool, error) {
 	return n > 0, err
 }
 
-// beginSome begins posts until none waits or a step is full.
+// beginSome begins posts until none waits or there were enough.
 func (p *planner) beginSome(ctx context.Context) (began bool, err error) {
-	for range beginStep {
-		did, err := p.begin(ctx)
-		if err != nil || !did {
+	for range beginSteps {
+		n, err := p.begin(ctx, beginBatch)
+		if err != nil || n == 0 {
 			return began, err
 		}
 		began = true
-		p.made() // each may be sent while the next is planned
+		p.made() // these may be sent while the next are planned
 	}
 	return began, nil
 }
 
-// begin starts the fan-out of the post that waited longest, and takes its first step.
-func (p *planner) begin(ctx context.Context) (began bool, err error) {
+// begin starts the fan-outs of the posts that waited longest, each with its first step, and returns how
+// many. One that cannot be begun is set aside.
+func (p *planner) begin(ctx context.Context, limit int) (int, error) {
 	dest, err := p.dest(ctx, p.elsewhere())
 	if err != nil {
-		return false, err
+		return 0, err
 	}
-	var made *newShards
-	var post *unplannedPost
+	var made []*newShards
+	var posts []unplannedPost
 	err = inTx(ctx, p.pool, func(tx pgx.Tx) (err error) {
-		made = nil
-		post, err = lockUnplanned(ctx, tx)
-		if err != nil || post == nil {
-			began = false
+		made = made[:0]
+		posts, err = lockUnplanned(ctx, tx, limit)
+		if err != nil || len(posts) == 0 {
 			return err
 		}
-		began = true
-		if post.Kind == "post" {
-			made, err = p.beginPost(ctx, tx, post)
-		} else {
-			err = p.beginOwners(ctx, tx, post, dest)
+		for i := range posts {
+			shards, err := p.beginOne(ctx, tx, &posts[i], dest)
+			if err != nil {
+				return err
+			}
+			made = append(made, shards)
 		}
-		if err != nil {
-			return err
-		}
-		return markPlanned(ctx, tx, post.ID)
+		return markPlanned(ctx, tx, posts)
 	})
 	switch {
 	case err == nil:
-		return began, p.use(ctx, made)
-	case (isRefused(err) || errors.Is(err, errNobody)) && post != nil: // no second try can mend that, and others wait behind it
-		p.log.Error("post cannot be planned, it is set aside", "post", post.ID, "error", err)
-		return true, setAsidePost(ctx, p.pool, post, clean(err.Error()))
+		return len(posts), p.use(ctx, made...)
+	case !isRefused(err) && !errors.Is(err, errNobody) || len(posts) == 0:
+		return 0, err
+	case len(posts) > 1: // those before the faulty one go on alone, and then it is the first
+		return p.begin(ctx, 1)
 	}
-	return began, err
+	// No second try can mend that, and others wait behind it.
+	p.log.Error("post cannot be planned, it is set aside", "post", posts[0].ID, "error", err)
+	return 1, setAsidePost(ctx, p.pool, &posts[0], clean(err.Error()))
 }
 
-func (p *planner) beginPost(ctx context.Context, tx pgx.Tx, post *unplannedPost) (*newShards, error) {
+func (p *planner) beginOne(ctx context.Context, tx pgx.Tx, post *unplannedPost, dest int64) (*newShards, error) {
+	if post.Kind != "post" {
+		return nil, p.beginOwners(ctx, tx, post, dest)
+	}
 	lists, err := selectNested(ctx, tx, post.List, post.Accepted)
 	if err != nil {
 		return nil, err
 	}
-	id, err := insertPostFanout(ctx, tx, post, lists)
-	if err != nil {
-		return nil, err
-	}
-	plan, err := lockPlan(ctx, tx, id)
+	plan, err := insertPostFanout(ctx, tx, post, lists)
 	if err != nil {
 		return nil, err
 	}
@@ -213,7 +215,7 @@ func (p *planner) resume(ctx context.Context) (did bool, err error) {
 	var plan *planRow
 	err = inTx(ctx, p.pool, func(tx pgx.Tx) (err error) {
 		made = nil
-		plan, err = lockPlan(ctx, tx, 0)
+		plan, err = lockPlan(ctx, tx)
 		did = plan != nil
 		if err != nil || plan == nil {
 			return err
@@ -233,14 +235,18 @@ func (p *planner) resume(ctx context.Context) (did bool, err error) {
 
 // use sees to shards that were made, once they are committed. What is before those that are queued may
 // have ended meanwhile, when nobody could see that they were there.
-func (p *planner) use(ctx context.Context, made *newShards) error {
-	if made == nil {
-		return nil
+func (p *planner) use(ctx context.Context, made ...*newShards) error {
+	var queued []line
+	for _, n := range made {
+		switch {
+		case n == nil:
+		case len(n.queued) == 0:
+			p.fresh.put(n)
+		default: // what was kept of them would only grow old
+			queued = append(queued, n.queued...)
+		}
 	}
-	if len(made.queued) == 0 { // they would only grow old
-		p.fresh.put(made)
-	}
-	_, err := advance(ctx, p.pool, made.queued)
+	_, err := advance(ctx, p.pool, queued)
 	return err
 }
 

@@ -141,8 +141,8 @@ func TestPlanInSteps(t *testing.T) {
 	w.members(list, n, 31)
 	w.post(list, testMessage)
 	p := &planner{pool: w.pool, log: slog.New(slog.DiscardHandler), relays: newRelayGroups([]Relay{{}}), made: func() {}}
-	if began, err := p.begin(context.Background()); !began || err != nil {
-		t.Fatal(began, err)
+	if n, err := p.begin(context.Background(), beginBatch); n != 1 || err != nil {
+		t.Fatal(n, err)
 	}
 	if got := w.count(`SELECT count(*) FROM shard`); got != stepParts {
 		t.Errorf("the first step made %d shards", got)
@@ -296,9 +296,9 @@ func TestPlanPostsOfAListInOrder(t *testing.T) {
 	time.Sleep(time.Millisecond)
 	w.post(list, testMessage)
 	p := &planner{pool: w.pool, log: slog.New(slog.DiscardHandler), relays: newRelayGroups([]Relay{{}}), made: func() {}}
-	for i, want := range []bool{true, false} { // the second waits until the first is planned to its end
-		if began, err := p.begin(context.Background()); began != want || err != nil {
-			t.Fatal(i, began, err)
+	for i, want := range []int{1, 0} { // the second waits until the first is planned to its end
+		if n, err := p.begin(context.Background(), beginBatch); n != want || err != nil {
+			t.Fatal(i, n, err)
 		}
 	}
 	var post string
@@ -317,14 +317,16 @@ func TestPlanPostsOfAListInOrder(t *testing.T) {
 func TestPlanPoison(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	bad, good := w.list("bad", 1), w.list("good", 1)
+	before, bad, good := w.list("before", 1), w.list("bad", 1), w.list("good", 1)
+	w.member(before, "b@x.example")
 	w.member(bad, "x@x.example")
 	w.member(good, "y@x.example")
 	w.exec(`ALTER TABLE fanout ADD CHECK (verp OR error <> '')`)
 	w.exec(`UPDATE list SET verp = 0 WHERE id = $1`, bad)
-	w.post(bad, testMessage)
-	w.post(good, testMessage)
-	if got := w.plan(true)["relay"]; !slices.Equal(got, []string{"y@x.example"}) {
+	for _, list := range []int64{before, bad, good} {
+		w.post(list, testMessage)
+	}
+	if got := w.plan(true)["relay"]; !slices.Equal(got, []string{"b@x.example", "y@x.example"}) {
 		t.Errorf("%v", got)
 	}
 	if n := w.count(`SELECT count(*) FROM fanout WHERE error <> '' AND planned IS NOT NULL AND list = $1`, bad); n != 1 {

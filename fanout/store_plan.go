@@ -15,26 +15,26 @@ type unplannedPost struct {
 	List     int64 // 0: to the site
 	Kind     string
 	Accepted time.Time
+	Author   string
+	Host     string // the list's domain
 }
 
-// lockUnplanned takes the oldest post that waits, nil if none does. Posts of a list are begun one
-// after the other, the next when all shards of the last are made, so that the order of shards is
-// known when they are claimed.
-func lockUnplanned(ctx context.Context, tx pgx.Tx) (*unplannedPost, error) {
+// lockUnplanned takes the oldest posts that wait. Posts of a list are begun one after the other, the
+// next when all shards of the last are made, so that what is before a shard is known when it is made.
+func lockUnplanned(ctx context.Context, tx pgx.Tx, limit int) ([]unplannedPost, error) {
 	found, err := collect[unplannedPost](ctx, tx, `
-		SELECT p.id::text, COALESCE(p.list, 0) AS list, p.kind, COALESCE(p.accepted, p.arrived) AS accepted FROM post p
+		SELECT p.id::text, COALESCE(p.list, 0) AS list, p.kind, COALESCE(p.accepted, p.arrived) AS accepted, p.author,
+			COALESCE((SELECT d.name FROM list l JOIN domain d ON d.id = l.domain WHERE l.id = p.list), '') AS host
+		FROM post p
 		WHERE p.state = 'accepted' AND p.planned IS NULL
 			AND NOT EXISTS (SELECT FROM fanout f WHERE f.list = p.list AND f.planned IS NULL)
 			AND NOT EXISTS (SELECT FROM post o WHERE o.list = p.list AND o.state = 'accepted' AND o.planned IS NULL
 				AND (o.accepted, o.id) < (p.accepted, p.id))
-		ORDER BY p.accepted, p.id LIMIT 1 FOR UPDATE OF p SKIP LOCKED`)
+		ORDER BY p.accepted, p.id LIMIT $1 FOR UPDATE OF p SKIP LOCKED`, limit)
 	if err != nil {
 		return nil, fmt.Errorf("unplanned posts: %w", err)
 	}
-	if len(found) == 0 {
-		return nil, nil
-	}
-	return &found[0], nil
+	return found, nil
 }
 
 // setAsidePost gives a post that cannot be planned a fan-out without copies that says why.
@@ -70,30 +70,34 @@ func replanForwards(ctx context.Context, q querier, reason string) (int64, error
 	return tag.RowsAffected(), nil
 }
 
-func markPlanned(ctx context.Context, tx pgx.Tx, post string) error {
-	if _, err := tx.Exec(ctx, `UPDATE post SET planned = now() WHERE id = $1::uuid`, post); err != nil {
-		return fmt.Errorf("post %s planned: %w", post, err)
+func markPlanned(ctx context.Context, tx pgx.Tx, posts []unplannedPost) error {
+	ids := make([]string, len(posts))
+	for i := range posts {
+		ids[i] = posts[i].ID
+	}
+	if _, err := tx.Exec(ctx, `UPDATE post SET planned = now() WHERE id = ANY($1::uuid[])`, ids); err != nil {
+		return fmt.Errorf("posts planned: %w", err)
 	}
 	return nil
 }
 
 // insertPostFanout begins the fan-out of a post to the members of lists. The list counts its
 // fan-outs, for verp every n-th time.
-func insertPostFanout(ctx context.Context, tx pgx.Tx, p *unplannedPost, lists []int64) (int64, error) {
-	var id int64
+func insertPostFanout(ctx context.Context, tx pgx.Tx, p *unplannedPost, lists []int64) (*planRow, error) {
+	plan := &planRow{List: p.List, Accepted: p.Accepted, Lists: lists, PlanList: 1, Author: p.Author, Host: p.Host}
 	err := tx.QueryRow(ctx, `
 		WITH counted AS (
 			UPDATE list SET posts = posts + 1 WHERE id = @list
 			RETURNING CASE verp WHEN 0 THEN false ELSE posts % verp = 0 END AS verp)
 		INSERT INTO fanout (post, list, verp, ordered, accepted, expires, lists)
 		SELECT @post::uuid, @list, c.verp, true, @accepted, now() + @keep::interval, @lists FROM counted c
-		RETURNING id`, pgx.NamedArgs{
+		RETURNING id, verp`, pgx.NamedArgs{
 		"post": p.ID, "list": p.List, "accepted": p.Accepted, "keep": keepTrying, "lists": lists,
-	}).Scan(&id)
+	}).Scan(&plan.ID, &plan.Verp)
 	if err != nil {
-		return 0, fmt.Errorf("fan-out of post %s: %w", p.ID, err)
+		return nil, fmt.Errorf("fan-out of post %s: %w", p.ID, err)
 	}
-	return id, nil
+	return plan, nil
 }
 
 // insertOwnersFanout makes the fan-out of mail to a list's owners and moderators, or to the site. It
@@ -153,14 +157,14 @@ type planRow struct {
 	Host       string // the list's domain
 }
 
-// lockPlan takes the fan-out whose last step was longest ago, or, with an id, that one; nil if
-// there is none or another node has it.
-func lockPlan(ctx context.Context, tx pgx.Tx, id int64) (*planRow, error) {
+// lockPlan takes the fan-out whose last step was longest ago; nil if there is none or other nodes have
+// them all.
+func lockPlan(ctx context.Context, tx pgx.Tx) (*planRow, error) {
 	found, err := collect[planRow](ctx, tx, `
 		SELECT f.id, f.list, f.verp, f.accepted, f.lists, f.plan_list, f.plan_domain, f.plan_member, f.copies, p.author, d.name AS host
 		FROM fanout f JOIN post p ON p.id = f.post JOIN list l ON l.id = f.list JOIN domain d ON d.id = l.domain
-		WHERE f.planned IS NULL AND f.error = '' AND ($1::bigint = 0 OR f.id = $1)
-		ORDER BY f.stepped LIMIT 1 FOR UPDATE OF f SKIP LOCKED`, id)
+		WHERE f.planned IS NULL AND f.error = ''
+		ORDER BY f.stepped LIMIT 1 FOR UPDATE OF f SKIP LOCKED`)
 	if err != nil {
 		return nil, fmt.Errorf("unplanned fan-outs: %w", err)
 	}

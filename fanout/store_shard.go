@@ -3,7 +3,6 @@ package fanout
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -51,16 +50,9 @@ func insertShards(ctx context.Context, tx pgx.Tx, n *newShards) error {
 	if len(n.sizes) == 0 {
 		return nil
 	}
-	turns, err := takeTurns(ctx, tx, n.fanout, n.dests)
+	turns, queued, err := n.takeTurns(ctx, tx)
 	if err != nil {
 		return err
-	}
-	if err := n.queue(ctx, tx); err != nil {
-		return err
-	}
-	queued := make([]bool, len(n.sizes))
-	for i, d := range n.dests {
-		queued[i] = n.list != nil && slices.Contains(n.queued, line{*n.list, d})
 	}
 	starts := make([]int32, len(n.sizes))
 	at := int32(1)
@@ -69,20 +61,18 @@ func insertShards(ctx context.Context, tx pgx.Tx, n *newShards) error {
 		at += size
 	}
 	n.ids, err = collectIDs(ctx, tx, `
-		SELECT nextval(pg_get_serial_sequence('shard', 'id')) FROM generate_series(1, $1::int)`, len(n.sizes))
-	if err != nil {
-		return fmt.Errorf("shard ids: %w", err)
-	}
-	_, err = tx.Exec(ctx, `
-		WITH new AS (
-			SELECT * FROM unnest(@ids::bigint[], @dests::bigint[], @turns::bigint[], @sizes::int[], @starts::int[], @queued::bool[])
-				AS n(id, dest, turn, size, start, queued)),
+		WITH new AS MATERIALIZED (
+			SELECT nextval('shard_id_seq') AS id, n.*
+			FROM unnest(@dests::bigint[], @turns::bigint[], @sizes::int[], @starts::int[], @queued::bool[]) WITH ORDINALITY
+				AS n(dest, turn, size, start, queued, place)),
 		made AS (
 			INSERT INTO shard (id, fanout, dest, list, turn, size, retry, given_up, state)
-			SELECT id, @fanout, dest, @list, turn, size, @retry, @given_up, CASE WHEN queued THEN 'queued' ELSE 'ready' END FROM new)
-		INSERT INTO shard_members (shard, members)
-		SELECT id, (@members::bigint[])[start : start + size - 1] FROM new`, pgx.NamedArgs{
-		"ids": n.ids, "dests": n.dests, "turns": turns, "sizes": n.sizes, "starts": starts, "queued": queued,
+			SELECT id, @fanout, dest, @list, turn, size, @retry, @given_up, CASE WHEN queued THEN 'queued' ELSE 'ready' END FROM new),
+		filled AS (
+			INSERT INTO shard_members (shard, members)
+			SELECT id, (@members::bigint[])[start : start + size - 1] FROM new)
+		SELECT id FROM new ORDER BY place`, pgx.NamedArgs{
+		"dests": n.dests, "turns": turns, "sizes": n.sizes, "starts": starts, "queued": queued,
 		"fanout": n.fanout, "list": n.list, "retry": n.retry, "given_up": n.givenUp, "members": n.members,
 	})
 	if err != nil {
@@ -91,28 +81,12 @@ func insertShards(ctx context.Context, tx pgx.Tx, n *newShards) error {
 	return nil
 }
 
-// queue finds the lines in which an older post is before these shards.
-func (n *newShards) queue(ctx context.Context, q querier) error {
-	if n.list == nil {
-		return nil
-	}
-	behind, err := collectIDs(ctx, q, `
-		SELECT w.dest FROM (SELECT DISTINCT $1::bigint AS list, dest FROM unnest($2::bigint[]) AS d(dest)) w
-		WHERE `+sqlOldest+` < $3`, *n.list, n.dests, n.fanout)
-	if err != nil {
-		return fmt.Errorf("what is before fan-out %d: %w", n.fanout, err)
-	}
-	for _, dest := range behind {
-		n.queued = append(n.queued, line{*n.list, dest})
-	}
-	return nil
-}
-
-// takeTurns gives each new shard of a fan-out its turn at its destination.
-func takeTurns(ctx context.Context, tx pgx.Tx, fanout int64, dests []int64) ([]int64, error) {
+// takeTurns gives each new shard its turn at its destination, and says of each whether it is queued
+// there: an older post of the list is before it.
+func (n *newShards) takeTurns(ctx context.Context, tx pgx.Tx) (turns []int64, queued []bool, err error) {
 	counts := map[int64]int64{}
 	var distinct, wanted []int64
-	for _, d := range dests {
+	for _, d := range n.dests {
 		if counts[d] == 0 {
 			distinct = append(distinct, d)
 		}
@@ -122,27 +96,36 @@ func takeTurns(ctx context.Context, tx pgx.Tx, fanout int64, dests []int64) ([]i
 		wanted = append(wanted, counts[d])
 	}
 	type share struct {
-		Dest int64
-		Next int64
+		Dest   int64
+		Next   int64 // the turn of the first
+		Queued bool
 	}
 	shares, err := collect[share](ctx, tx, `
-		INSERT INTO fanout_share AS s (fanout, dest, start, shards)
-		SELECT $1, d.id, GREATEST(d.turn, (
-			SELECT r.turn FROM shard r WHERE r.dest = d.id AND r.state = 'ready' ORDER BY r.turn LIMIT 1)), w.n
-		FROM unnest($2::bigint[], $3::bigint[]) AS w(dest, n) JOIN destination d ON d.id = w.dest
-		ON CONFLICT (fanout, dest) DO UPDATE SET shards = s.shards + excluded.shards
-		RETURNING s.dest, s.start + s.shards AS next`, fanout, distinct, wanted)
+		WITH w AS (
+			INSERT INTO fanout_share AS s (fanout, dest, start, shards)
+			SELECT $1, d.id, GREATEST(d.turn, (
+				SELECT r.turn FROM shard r WHERE r.dest = d.id AND r.state = 'ready' ORDER BY r.turn LIMIT 1)), w.n
+			FROM unnest($2::bigint[], $3::bigint[]) AS w(dest, n) JOIN destination d ON d.id = w.dest
+			ON CONFLICT (fanout, dest) DO UPDATE SET shards = s.shards + excluded.shards
+			RETURNING s.dest, s.start + s.shards AS turn, $4::bigint AS list)
+		SELECT dest, turn AS next, COALESCE(`+sqlOldest+` < $1, false) AS queued FROM w`, n.fanout, distinct, wanted, n.list)
 	if err != nil {
-		return nil, fmt.Errorf("turns of fan-out %d: %w", fanout, err)
+		return nil, nil, fmt.Errorf("turns of fan-out %d: %w", n.fanout, err)
 	}
-	next := make(map[int64]int64, len(shares))
+	of := make(map[int64]share, len(shares))
 	for _, s := range shares {
-		next[s.Dest] = s.Next - counts[s.Dest]
+		s.Next -= counts[s.Dest]
+		of[s.Dest] = s
+		if s.Queued {
+			n.queued = append(n.queued, line{*n.list, s.Dest})
+		}
 	}
-	turns := make([]int64, len(dests))
-	for i, d := range dests {
-		turns[i] = next[d]
-		next[d]++
+	turns, queued = make([]int64, len(n.dests)), make([]bool, len(n.dests))
+	for i, d := range n.dests {
+		s := of[d]
+		turns[i], queued[i] = s.Next, s.Queued
+		s.Next++
+		of[d] = s
 	}
-	return turns, nil
+	return turns, queued, nil
 }
