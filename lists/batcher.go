@@ -2,6 +2,7 @@ package lists
 
 import (
 	"context"
+	"runtime"
 	"slices"
 	"sync"
 )
@@ -89,6 +90,9 @@ func (w *waiter[J]) leads() bool {
 // lead does a batch that w is in, and passes the turn on.
 func (b *batcher[J]) lead(ctx context.Context, w *waiter[J]) {
 	defer b.pass()
+	// Who can run runs first: sessions that are about to come make this batch larger at the cost of
+	// nothing, as nobody waits where nobody can run.
+	runtime.Gosched()
 	batch := b.take(w)
 	jobs := make([]J, len(batch))
 	for i, other := range batch {
