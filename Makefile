@@ -83,7 +83,7 @@ bench: build
 # as root, who may give those to the users that the programs run as.
 bench-peers: build
 	@$(NEED) postgresql postfix mlmmj mailman
-	$(GO) run ./bench -peers -only peers -out bench/peers.json
+	$(GO) run ./bench -peers -only 'peers|queueing' -out bench/peers.json
 
 # Go's own benchmarks, compared with those of the time before.
 bench-go:

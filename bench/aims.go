@@ -20,6 +20,7 @@ const (
 	// for an acknowledgement that a receiver delays.
 	aimPostfixBatches = 30
 	aimPostfixSingles = 15
+	aimPostfixQueued  = 3
 	aimMlmmj          = 10
 	aimMailman        = 300
 )

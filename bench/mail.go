@@ -73,6 +73,11 @@ type poster struct {
 }
 
 func (b *bench) newPoster(ctx context.Context, list string, body []byte) (*poster, error) {
+	return newPoster(ctx, b.muster.smtp, list, body)
+}
+
+// newPoster connects to a server.
+func newPoster(ctx context.Context, addr, list string, body []byte) (*poster, error) {
 	from, err := smtp.ParseAddress(author)
 	if err != nil {
 		return nil, err
@@ -81,7 +86,7 @@ func (b *bench) newPoster(ctx context.Context, list string, body []byte) (*poste
 	if err != nil {
 		return nil, err
 	}
-	c, err := smtpclient.Dial(ctx, b.muster.smtp, smtpclient.Options{Hello: "author.example", TLS: smtpclient.TLSNone})
+	c, err := smtpclient.Dial(ctx, addr, smtpclient.Options{Hello: "author.example", TLS: smtpclient.TLSNone})
 	if err != nil {
 		return nil, err
 	}

@@ -69,7 +69,7 @@ func parse(args []string) (config, error) {
 	flags.IntVar(&c.million, "million", 1_000_000, "members of the large list")
 	flags.IntVar(&c.posts, "posts", 20_000, "posts of an accept run")
 	flags.BoolVar(&c.peers, "peers", false, "also other list managers: needs root, Debian's postfix, mlmmj and mailman3")
-	flags.StringVar(&c.only, "only", "", "a regular expression of the parts to measure: import, expn, fanout, beside, distant, first, dkim, accept, peers")
+	flags.StringVar(&c.only, "only", "", "a regular expression of the parts to measure: import, expn, fanout, beside, distant, first, dkim, accept, peers, queueing")
 	if err := flags.Parse(args); err != nil {
 		return c, err
 	}
@@ -169,7 +169,7 @@ func (b *bench) measure(ctx context.Context) ([]row, error) {
 		{"accept", b.measureAccept, nil},
 	}
 	if b.peers {
-		parts = append(parts, part{"peers", b.measurePeers, nil})
+		parts = append(parts, part{"peers", b.measurePeers, nil}, part{"queueing", b.queueing, nil})
 	}
 	var rows []row
 	for _, p := range parts {

@@ -139,6 +139,36 @@ func (b *bench) againstPostfix(ctx context.Context, far *counter) ([]row, error)
 	return rows, nil
 }
 
+// queueing has Postfix take the messages of the accepted posts, from as many clients, and keep them in
+// its queue: on hold, so that it does nothing else with them, as Muster does not in the role smtp.
+func (b *bench) queueing(ctx context.Context) ([]row, error) {
+	if err := b.serveAccepting(ctx); err != nil {
+		return nil, err
+	}
+	dir := filepath.Join(b.work, "postfix-queue")
+	if err := errors.Join(os.RemoveAll(dir), os.MkdirAll(dir, 0o755)); err != nil {
+		return nil, err
+	}
+	pf, err := startPostfix(ctx, dir, "alias_maps =", "local_recipient_maps =",
+		"smtpd_recipient_restrictions = check_recipient_access static:HOLD,permit_mynetworks,reject")
+	if err != nil {
+		return nil, err
+	}
+	defer pf.stop()
+	body := bodyText()
+	each := min(b.posts, postfixQueued) / connections
+	rate, err := b.compare(ctx, comparison{
+		name: fmt.Sprintf("accepted posts with %d clients against Postfix queueing %d of the same, posts/s", connections, each*connections),
+		aim:  aimPostfixQueued,
+		ours: func(ctx context.Context) (float64, error) { return b.accept(ctx, body) },
+		theirs: func(ctx context.Context) (float64, error) {
+			took, err := postAll(ctx, pf.addr, each, body)
+			return float64(each*connections) / took.Seconds(), err
+		},
+	})
+	return []row{rate}, err
+}
+
 func (b *bench) againstAlias(ctx context.Context, far *counter, p peer, recipients string) (row, error) {
 	dir := filepath.Join(b.work, "postfix-"+recipients)
 	if err := os.RemoveAll(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {

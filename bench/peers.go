@@ -15,6 +15,7 @@ import (
 // enough for seconds.
 const (
 	postfixSingles = 10_000
+	postfixQueued  = 10_000
 	mlmmjBatches   = 10_000
 	mlmmjSingles   = 200
 	mailmanSingles = 1_000
