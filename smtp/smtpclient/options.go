@@ -42,6 +42,10 @@ type Options struct {
 	TLSConfig *tls.Config
 	// ServerName is the name the certificate must carry. Empty: the host of the address dialled.
 	ServerName string
+	// Verify, where it is set, judges the server's certificate under TLSRequired and TLSImplicit in
+	// place of Go: by something else than roots and ServerName, which is still what the server is told
+	// (SNI). Its error ends the connection.
+	Verify func(tls.ConnectionState) error
 	// Auth is given only over TLS with a valid certificate or on loopback, unless PlainAuth.
 	Auth *Auth
 	// PlainAuth lets Auth go over a connection without verified TLS.

@@ -60,8 +60,12 @@ func (c *Conn) handshake(o *Options) error {
 		config = o.TLSConfig.Clone()
 	}
 	config.ServerName = serverName(c.host, o)
-	if p := c.policy(o); p == TLSOpportunistic || p == TLSEncrypted {
+	switch p := c.policy(o); {
+	case p == TLSOpportunistic || p == TLSEncrypted:
 		config.InsecureSkipVerify = true // encrypted to anybody is better than not at all (RFC 7435 §3)
+	case o.Verify != nil:
+		config.InsecureSkipVerify = true
+		config.VerifyConnection = o.Verify // of resumed sessions too
 	}
 	conn := tls.Client(c.raw, config)
 	ctx, cancel := context.WithTimeout(context.Background(), c.timeouts.TLS) // Abort ends it early

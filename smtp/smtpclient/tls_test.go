@@ -66,6 +66,39 @@ func TestTLSPolicies(t *testing.T) {
 	}
 }
 
+// Who sets Verify judges the certificate, whatever roots and names say, and only where one is asked for.
+func TestVerify(t *testing.T) {
+	t.Parallel()
+	far := smtptest.NewServer(t, smtptest.StartTLS())
+	refused := errors.New("not that one")
+	for name, verdict := range map[string]error{"good": nil, "bad": refused} {
+		var seen string
+		o := smtpclient.Options{TLS: smtpclient.TLSRequired, TLSConfig: &tls.Config{}, ServerName: "other.example"}
+		o.Verify = func(s tls.ConnectionState) error {
+			seen = s.ServerName + " " + s.PeerCertificates[0].Subject.CommonName
+			return verdict
+		}
+		c, err := connect(t, far.Addr(), o)
+		if seen != "other.example localhost" {
+			t.Errorf("%s: was shown %q", name, seen)
+		}
+		if verdict == nil {
+			if err != nil || transaction(t, c) != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			continue
+		}
+		wantError(t, err, smtpclient.StageTLS, nil)
+		if !errors.Is(err, refused) {
+			t.Errorf("%s: %v", name, err)
+		}
+		o.TLS = smtpclient.TLSEncrypted
+		if _, err := connect(t, far.Addr(), o); err != nil {
+			t.Errorf("asked where any certificate is good: %v", err)
+		}
+	}
+}
+
 // Text of any length goes through TLS whole.
 func TestLongTextOverTLS(t *testing.T) {
 	t.Parallel()
