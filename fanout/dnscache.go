@@ -28,6 +28,8 @@ type question struct {
 // dnsAnswer is what was found, or why nothing was.
 type dnsAnswer struct {
 	records []dns.RR
+	end     string // the name that has the records: where CNAME records lead
+	signed  bool   // all of it, those CNAME records too
 	err     error
 	until   time.Time
 }
@@ -100,10 +102,10 @@ var errAliases = errors.New("its CNAME records lead in a circle, or too far")
 
 // follow goes from a name along the CNAME records of an answer and picks the records of a kind at
 // its end. What the answer says of other names is not listened to.
-func follow(records []dns.RR, name string, kind uint16) ([]dns.RR, error) {
-	at := dns.CanonicalName(name)
+func follow(records []dns.RR, name string, kind uint16) (found []dns.RR, at string, err error) {
+	at = dns.CanonicalName(name)
 	for range maxAliases {
-		var found []dns.RR
+		found = nil
 		next := ""
 		for _, r := range records {
 			if dns.CanonicalName(r.Header().Name) != at {
@@ -116,9 +118,9 @@ func follow(records []dns.RR, name string, kind uint16) ([]dns.RR, error) {
 			}
 		}
 		if len(found) > 0 || next == "" {
-			return found, nil
+			return found, at, nil
 		}
 		at = next
 	}
-	return nil, errAliases
+	return nil, at, errAliases
 }

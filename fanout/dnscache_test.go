@@ -23,6 +23,8 @@ type zone struct {
 	mu      sync.Mutex
 	records map[string][]string
 	asked   map[string]int
+	signed  map[string]bool  // what is answered with AD, to who asks for it
+	meet    func(key string) // called with each question, if set
 }
 
 func (z *zone) ServeDNS(w dns.ResponseWriter, q *dns.Msg) {
@@ -32,7 +34,12 @@ func (z *zone) ServeDNS(w dns.ResponseWriter, q *dns.Msg) {
 	z.mu.Lock()
 	z.asked[key]++
 	records := z.records[key]
+	a.AuthenticatedData = z.signed[key] && q.AuthenticatedData
+	meet := z.meet
 	z.mu.Unlock()
+	if meet != nil {
+		meet(key)
+	}
 	for _, record := range records {
 		if code, ok := dns.StringToRcode[record]; ok {
 			a.Rcode = code
@@ -147,6 +154,17 @@ func TestDNSKeepsAnswers(t *testing.T) {
 	z.set("later.example. MX", "later.example. 60 IN MX 5 mx.example.")
 	if mx, err := d.MX(t.Context(), "later.example"); err != nil || len(mx) != 1 {
 		t.Errorf("our own haste was kept as an answer: %v, %v", mx, err)
+	}
+}
+
+// An answer that comes as its asker gives up is the answer, and not that there is nothing.
+func TestAnswerAtTheLastMoment(t *testing.T) {
+	t.Parallel()
+	z, d := newZone(t, map[string][]string{"x.example. MX": {"x.example. 600 IN MX 10 mx.x.example."}})
+	ctx, cancel := context.WithCancel(t.Context())
+	z.meet = func(string) { cancel() }
+	if mx, err := d.MX(ctx, "x.example"); err == nil && len(mx) != 1 {
+		t.Errorf("%v, %v", mx, err)
 	}
 }
 

@@ -13,10 +13,10 @@ type Encryption string
 
 // The kinds of encryption.
 const (
-	Clear   Encryption = "none"    // never asks for STARTTLS; MTA-STS is left aside too
+	Clear   Encryption = "none"    // never asks for STARTTLS; DANE and MTA-STS are left aside too
 	Prefer  Encryption = "prefer"  // takes STARTTLS where it is offered, whatever the certificate
 	Require Encryption = "require" // no mail without STARTTLS, whatever the certificate
-	Verify  Encryption = "verify"  // no mail without STARTTLS and a certificate for the server's name
+	Verify  Encryption = "verify"  // no mail without STARTTLS and a certificate for the server's name, or one that DANE vouches for
 )
 
 // ErrEncryption is none of the kinds.
@@ -76,7 +76,7 @@ func (l *lane) offers(h hop, conn *smtpclient.Conn) {
 
 // examine tells what an MTA-STS policy in testing would have refused (RFC 8461 §5).
 func (l *lane) examine(h hop, conn *smtpclient.Conn) {
-	if l.sts != stsTesting {
+	if l.sts != stsTesting || h.pins.usable() {
 		return
 	}
 	if err := l.traffic.trusted(h.name, conn); err != nil {

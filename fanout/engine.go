@@ -26,7 +26,7 @@ type Config struct {
 	Hostname string   // names us in EHLO and in notices; mail whose MX it is would be a loop
 	BaseURL  string   // where the site is, without a slash at its end
 	Relays   []Relay  // take the mail that they are for; the rest goes to each domain's MX
-	Resolver Resolver // for MX; nil: the system's name servers
+	Resolver Resolver // for MX; nil: the system's name servers. A DNS that Validates brings DANE.
 	// Own tells the addresses on whose port 25 we listen ourselves: an MX there would be a loop.
 	Own func(netip.Addr) bool
 	// Seals gives the keys of bounce and unsubscribe addresses as they are now.
@@ -194,6 +194,14 @@ func (e *Engine) policies(resolver Resolver) *policies {
 	return e.sts
 }
 
+// signed is the resolver where what it says of signatures is to be heeded.
+func (e *Engine) signed(resolver Resolver) *DNS {
+	if d, ok := resolver.(*DNS); ok && d.Validates && e.cfg.Encryption != Clear {
+		return d
+	}
+	return nil
+}
+
 // join makes our node row, however long the database takes to be there.
 func (e *Engine) join(ctx context.Context) (int64, error) {
 	host, err := os.Hostname()
@@ -279,6 +287,7 @@ func (e *Engine) traffic(node int64, c *committer, b *beat, resolver Resolver) *
 		pool: e.pool, node: node, log: e.log, pace: e.cfg.pace,
 		router: &router{
 			hostname: e.cfg.Hostname, own: e.cfg.Own, relays: newRelayGroups(e.cfg.Relays), resolver: resolver, policies: e.policies(resolver),
+			dane: e.signed(resolver),
 		},
 		options: smtpclient.Options{
 			Hello: e.cfg.Hostname, Timeouts: e.cfg.Timeouts, DialContext: e.cfg.DialContext, TLSConfig: e.cfg.TLS,

@@ -32,13 +32,13 @@ type lane struct {
 	traffic *traffic
 	name    string
 	domain  string // "" for relays and for mixed; of a set of exchangers, one that led here
-	// exchangers is the set whose lane it is; nil where only the domain is known.
-	exchangers []MX
-	relays     *relayGroup // nil for all others
-	rule       *Rule       // nil: none was set
-	sts        stsMode     // of the domains that lead here
-	mixed      bool        // its runs are of many domains; it has no connections of its own
-	queue      chan *run
+	// way is that of all domains that lead here; without exchangers where only the domain is known.
+	way
+	misnamed bool        // domains get lanes of their own in its place; traffic.mu guards it
+	relays   *relayGroup // nil for all others
+	rule     *Rule       // nil: none was set
+	mixed    bool        // its runs are of many domains; it has no connections of its own
+	queue    chan *run
 
 	mu       sync.Mutex
 	dests    map[int64]struct{} // rows whose shards went through; none of a domain met only in mixed shards
@@ -246,8 +246,16 @@ func (l *lane) lookUp(ctx context.Context) ([]hop, error) {
 		return l.traffic.router.hops(ctx, l.domain)
 	}
 	// The domain may have moved since: the lane has not.
-	hops, err := l.traffic.router.addresses(ctx, l.domain, inOrder(l.exchangers))
-	return l.sts.demand(hops), err
+	w := l.way
+	w.exchangers = inOrder(w.exchangers)
+	return l.traffic.router.addresses(ctx, l.domain, w)
+}
+
+// reroute has the servers of the destination looked up again with the next connection.
+func (l *lane) reroute() {
+	l.routeMu.Lock()
+	l.routed = time.Time{}
+	l.routeMu.Unlock()
 }
 
 // closeIdle ends the connections that nobody uses.

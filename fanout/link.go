@@ -2,6 +2,7 @@ package fanout
 
 import (
 	"context"
+	"errors"
 
 	"muster/smtp/smtpclient"
 )
@@ -25,6 +26,7 @@ func (t *traffic) open(ctx context.Context, l *lane) (*link, error) {
 	for _, h := range l.ranked(hops) {
 		o := t.options
 		o.TLS, o.Auth, o.ServerName = h.tls, h.auth, h.name
+		h.protect(&o)
 		var conn *smtpclient.Conn
 		conn, err = smtpclient.Dial(ctx, h.addr, o)
 		if ctx.Err() == nil {
@@ -42,6 +44,12 @@ func (t *traffic) open(ctx context.Context, l *lane) (*link, error) {
 		k.forget = context.AfterFunc(t.hard, conn.Abort)
 		l.opened(conn.Extensions())
 		return k, nil
+	}
+	if errors.Is(err, errMisnamed) {
+		t.part(l)
+	}
+	if errors.Is(err, errTLSA) { // which may have changed
+		l.reroute()
 	}
 	return nil, err
 }

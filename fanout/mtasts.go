@@ -218,16 +218,16 @@ func (p *stsPolicy) names(host string) bool {
 	return false
 }
 
-// allow leaves of a domain's exchangers those that its policy lets mail go to, and says what it asks of
-// them.
-func (p *policies) allow(ctx context.Context, domain string, exchangers []MX) ([]MX, stsMode, error) {
+// allow leaves of a domain's exchangers those that its policy lets mail go to, or that are pinned, and
+// says what it asks of them.
+func (p *policies) allow(ctx context.Context, domain string, exchangers []MX, pinned map[string]bool) ([]MX, stsMode, error) {
 	if p == nil {
 		return exchangers, stsNone, nil
 	}
 	policy := p.of(ctx, domain)
 	var allowed []MX
 	for _, mx := range exchangers {
-		if policy.names(mx.Host) {
+		if policy.names(mx.Host) || pinned[mx.Host] {
 			allowed = append(allowed, mx)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -23,11 +24,10 @@ import (
 
 // alias is where a domain's lane leads.
 type alias struct {
-	lane       string // name
-	exchangers []MX
-	rule       *Rule
-	sts        stsMode
-	found      time.Time
+	way
+	lane  string // name
+	rule  *Rule
+	found time.Time
 }
 
 // maxName bounds a lane's name, which people read in the log; a longer one is cut, and told apart by
@@ -116,24 +116,54 @@ func (t *traffic) meet(ctx context.Context, list, domain string) *lane {
 
 // find looks up the exchangers of a domain. A temporary error leaves what was known before.
 func (t *traffic) find(ctx context.Context, domain string) {
-	exchangers, err := t.router.exchangers(ctx, domain)
-	mode := stsNone
-	if err == nil {
-		exchangers, mode, err = t.router.policies.allow(ctx, domain, exchangers)
-	}
+	w, err := t.router.way(ctx, domain)
 	var final *smtp.Reply
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	switch {
 	case err == nil:
-		rule, name := t.rules.ofSet(domain, exchangers)
-		if mode != stsNone { // others with these hosts may have no policy
-			name = shortName(name + " under MTA-STS " + string(mode))
-		}
-		t.aliases[domain] = alias{name, exchangers, rule, mode, time.Now()}
+		t.aliases[domain] = t.alias(domain, w)
 	case errors.As(err, &final) || errors.Is(err, errPolicy): // where it led before is no answer
 		delete(t.aliases, domain)
 	}
+}
+
+// alias is the lane for a way. Domains share it that have the same hosts and want the same of them. t.mu
+// is held.
+func (t *traffic) alias(domain string, w way) alias {
+	rule, name := t.rules.ofSet(domain, w.exchangers)
+	if rule != nil && rule.TLS == Clear { // what DANE could ask for is not to be
+		w.pinned = false
+	}
+	if w.sts != stsNone { // others with these hosts may have no policy
+		name = shortName(name + " under MTA-STS " + string(w.sts))
+	}
+	if w.pinned { // nor a signed MX
+		name = shortName(name + " under DANE")
+	}
+	// A certificate with the name of one domain is none for the others. That is rare, and learnt when it
+	// is met.
+	if l := t.lanes[name]; w.pinned && l != nil && l.misnamed {
+		l.mu.Lock()
+		l.touched = time.Now() // or it would be forgotten, and what was learnt with it
+		l.mu.Unlock()
+		name = shortName(name + " for " + domain)
+	} else {
+		w.names = nil
+	}
+	return alias{w, name, rule, time.Now()}
+}
+
+// part has each domain of a lane get one of its own, for its servers' certificates are not for their own
+// names, and may be for the domain's.
+func (t *traffic) part(l *lane) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if l.exchangers == nil || l.names != nil {
+		return
+	}
+	l.misnamed = true
+	maps.DeleteFunc(t.aliases, func(_ string, a alias) bool { return a.lane == l.name })
 }
 
 // warm sees to a connection for who will soon have mail to a domain, without waiting for anything.

@@ -31,6 +31,11 @@ type Resolver interface {
 
 // DNS asks recursive name servers. It is safe for concurrent use.
 type DNS struct {
+	// Validates says that the servers check the signatures of DNSSEC and that nobody can change what
+	// they say on the way here, so that their word for it (AD, RFC 4035 §3.2.3) is good. It is set
+	// before anything is asked. Without it nothing counts as signed.
+	Validates bool
+
 	servers []string // host:port, tried in order
 	cache   answers
 }
@@ -61,46 +66,59 @@ func withPort(addr, port string) string {
 
 // MX looks up the mail exchangers of a domain, in no order.
 func (d *DNS) MX(ctx context.Context, domain string) ([]MX, error) {
-	records, err := d.ask(ctx, domain, dns.TypeMX)
-	if err != nil {
-		return nil, err
-	}
+	a := d.ask(ctx, domain, dns.TypeMX)
+	return a.exchangers(), a.err
+}
+
+func (a *dnsAnswer) exchangers() []MX {
 	var found []MX
-	for _, r := range records {
+	for _, r := range a.records {
 		if mx, ok := r.(*dns.MX); ok {
-			found = append(found, MX{mx.Preference, strings.ToLower(strings.TrimSuffix(mx.Mx, "."))})
+			found = append(found, MX{mx.Preference, hostName(mx.Mx)})
 		}
 	}
-	return found, nil
+	return found
 }
+
+// hostName is a name of the DNS as it is written elsewhere.
+func hostName(name string) string { return strings.ToLower(strings.TrimSuffix(name, ".")) }
 
 // Addrs looks up the addresses of a host, of both families in turns, IPv6 first: where one family
 // leads nowhere from here, the next address tried is of the other (in the spirit of RFC 8305 §4).
 // A family that cannot be looked up does not hide what the other has.
 func (d *DNS) Addrs(ctx context.Context, host string) ([]netip.Addr, error) {
-	var families [2][]netip.Addr
-	var errs [2]error
+	return addrsOf(d.families(ctx, host))
+}
+
+// families are the answers for IPv6 and IPv4.
+func (d *DNS) families(ctx context.Context, host string) (answers [2]dnsAnswer) {
 	for i, kind := range []uint16{dns.TypeAAAA, dns.TypeA} {
-		records, err := d.ask(ctx, host, kind)
-		errs[i] = err
-		for _, r := range records {
-			if ip, ok := addrOf(r); ok {
-				families[i] = append(families[i], ip)
-			}
-		}
-		if errors.Is(err, ErrNoDomain) {
+		answers[i] = d.ask(ctx, host, kind)
+		if errors.Is(answers[i].err, ErrNoDomain) {
 			break
 		}
 	}
-	if found := inTurns(families[0], families[1]); len(found) > 0 {
-		return found, nil
-	}
-	for _, err := range errs {
-		if err != nil && !errors.Is(err, ErrNoDomain) { // nothing is known for sure
-			return nil, err
+	return answers
+}
+
+func addrsOf(families [2]dnsAnswer) ([]netip.Addr, error) {
+	var addrs [2][]netip.Addr
+	for i, a := range families {
+		for _, r := range a.records {
+			if ip, ok := addrOf(r); ok {
+				addrs[i] = append(addrs[i], ip)
+			}
 		}
 	}
-	return nil, errors.Join(errs[:]...)
+	if found := inTurns(addrs[0], addrs[1]); len(found) > 0 {
+		return found, nil
+	}
+	for _, a := range families {
+		if a.err != nil && !errors.Is(a.err, ErrNoDomain) { // nothing is known for sure
+			return nil, a.err
+		}
+	}
+	return nil, errors.Join(families[0].err, families[1].err)
 }
 
 func inTurns(a, b []netip.Addr) []netip.Addr {
@@ -134,35 +152,36 @@ const (
 )
 
 // ask answers from what is kept, or asks the servers and keeps what they say.
-func (d *DNS) ask(ctx context.Context, name string, kind uint16) ([]dns.RR, error) {
+func (d *DNS) ask(ctx context.Context, name string, kind uint16) dnsAnswer {
 	q := question{dns.CanonicalName(name), kind}
 	if a, ok := d.cache.get(q); ok {
-		return a.records, a.err
+		return a
 	}
 	reply, err := d.askServers(ctx, name, kind)
-	if ctx.Err() != nil { // it was not the DNS that failed
-		return nil, err
+	a := dnsAnswer{end: q.name, err: err}
+	if err != nil && !errors.Is(err, ErrNoDomain) && ctx.Err() != nil { // it was not the DNS that failed
+		return a
 	}
 	ttl := failureTTL
-	var records []dns.RR
-	if err == nil {
-		records, err = follow(reply.Answer, name, kind)
+	if a.err == nil {
+		a.records, a.end, a.err = follow(reply.Answer, name, kind)
+		a.signed = d.Validates && reply.AuthenticatedData
 	}
-	if err != nil {
-		err = fmt.Errorf("%s %s: %w", dns.TypeToString[kind], name, err)
+	if a.err != nil {
+		a.err = fmt.Errorf("%s %s: %w", dns.TypeToString[kind], name, a.err)
 	}
-	if reply != nil && (err == nil || errors.Is(err, ErrNoDomain)) {
-		ttl = ttlOf(reply, records)
+	if reply != nil && (a.err == nil || errors.Is(a.err, ErrNoDomain)) {
+		ttl = ttlOf(reply, a.records)
 	}
-	d.cache.put(q, dnsAnswer{records: records, err: err}, ttl)
-	return records, err
+	d.cache.put(q, a, ttl)
+	return a
 }
 
 func (d *DNS) askServers(ctx context.Context, name string, kind uint16) (*dns.Msg, error) {
 	var last error
 	for range dnsRounds {
 		for _, server := range d.servers {
-			answer, err := exchange(ctx, server, name, kind)
+			answer, err := d.exchange(ctx, server, name, kind)
 			if err == nil {
 				return answer, nil
 			}
@@ -181,10 +200,11 @@ func (d *DNS) askServers(ctx context.Context, name string, kind uint16) (*dns.Ms
 // udpSize is what fits one packet everywhere.
 const udpSize = 1232
 
-func exchange(ctx context.Context, server, name string, kind uint16) (*dns.Msg, error) {
+func (d *DNS) exchange(ctx context.Context, server, name string, kind uint16) (*dns.Msg, error) {
 	q := new(dns.Msg)
 	q.SetQuestion(dns.Fqdn(name), kind)
 	q.SetEdns0(udpSize, false)
+	q.AuthenticatedData = d.Validates // which asks for the bit in the answer (RFC 6840 §5.7)
 	client := dns.Client{Timeout: dnsTimeout, UDPSize: udpSize}
 	a, _, err := client.ExchangeContext(ctx, q, server)
 	if err == nil && a.Truncated {

@@ -9,12 +9,12 @@ import (
 
 // TXT looks up the TXT records of a name, each with its strings put together.
 func (d *DNS) TXT(ctx context.Context, name string) ([]string, error) {
-	records, err := d.ask(ctx, name, dns.TypeTXT)
-	if err != nil {
-		return nil, err
+	a := d.ask(ctx, name, dns.TypeTXT)
+	if a.err != nil {
+		return nil, a.err
 	}
 	var found []string
-	for _, r := range records {
+	for _, r := range a.records {
 		if txt, ok := r.(*dns.TXT); ok {
 			found = append(found, strings.Join(txt.Txt, ""))
 		}

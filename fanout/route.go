@@ -20,6 +20,7 @@ type hop struct {
 	name string // for TLS and for people
 	tls  smtpclient.TLSPolicy
 	auth *smtpclient.Auth
+	pins *pins
 	// weight is that of a relay; 0: hops are in order.
 	weight int
 }
@@ -32,6 +33,17 @@ type router struct {
 	relays   relayGroups
 	resolver Resolver
 	policies *policies // nil: MTA-STS is not asked for
+	dane     *DNS      // the resolver, where it knows what is signed; nil: TLSA is not asked for
+}
+
+// way is where mail of a domain goes, and what protects it there.
+type way struct {
+	exchangers []MX // best first
+	sts        stsMode
+	// pinned: the MX answer is signed, and TLSA records of its hosts are to be looked for.
+	pinned bool
+	// names are the domain's, which a certificate may have in place of its host's (RFC 7672 §3.2.2).
+	names []string
 }
 
 // maxHops bounds how many servers of one destination are tried in a row.
@@ -41,23 +53,38 @@ func (r *router) hops(ctx context.Context, domain string) ([]hop, error) {
 	if strings.HasPrefix(domain, "[") {
 		return literalHop(domain)
 	}
-	exchangers, err := r.exchangers(ctx, domain)
+	w, err := r.way(ctx, domain)
 	if err != nil {
 		return nil, err
 	}
-	exchangers, mode, err := r.policies.allow(ctx, domain, exchangers)
-	if err != nil {
-		return nil, err
-	}
-	hops, err := r.addresses(ctx, domain, exchangers)
-	return mode.demand(hops), err
+	return r.addresses(ctx, domain, w)
 }
 
-// demand makes hops ask for what a policy does.
+// way finds where mail of a domain goes. DANE comes before MTA-STS (RFC 8461 §2): a host whose
+// certificate the signed DNS vouches for needs nobody else's leave.
+func (r *router) way(ctx context.Context, domain string) (w way, err error) {
+	w.exchangers, w.names, err = r.exchangers(ctx, domain)
+	if err != nil {
+		return way{}, err
+	}
+	var pinned map[string]bool
+	if w.names != nil {
+		if pinned, w.pinned, err = r.pinned(ctx, w.exchangers); err != nil {
+			return way{}, fmt.Errorf("TLSA of the MX hosts of %s: %w", domain, err)
+		}
+	}
+	w.exchangers, w.sts, err = r.policies.allow(ctx, domain, w.exchangers, pinned)
+	return w, err
+}
+
+// demand makes hops ask for what a policy does, and for what their pins do.
 func (m stsMode) demand(hops []hop) []hop {
-	for i := range hops {
-		if m == stsEnforce {
+	for i, h := range hops {
+		switch {
+		case m == stsEnforce || h.pins.usable():
 			hops[i].tls = smtpclient.TLSRequired
+		case h.pins != nil:
+			hops[i].tls = smtpclient.TLSEncrypted
 		}
 	}
 	return hops
@@ -74,24 +101,28 @@ func literalHop(domain string) ([]hop, error) {
 }
 
 // exchangers are the MX hosts of a domain, best first (RFC 5321 §5.1), the domain itself where
-// there are none.
-func (r *router) exchangers(ctx context.Context, domain string) ([]MX, error) {
-	mx, err := r.resolver.MX(ctx, domain)
+// there are none. Where the DNS has signed that, names are the domain's.
+func (r *router) exchangers(ctx context.Context, domain string) (mx []MX, names []string, err error) {
+	if r.dane != nil {
+		mx, names, err = r.dane.signedMX(ctx, domain)
+	} else {
+		mx, err = r.resolver.MX(ctx, domain)
+	}
 	switch {
 	case errors.Is(err, ErrNoDomain):
-		return nil, smtp.NewReply(smtp.CodeNoMailbox, smtp.Enhanced{5, 1, 2}, "domain "+domain+" does not exist")
+		return nil, nil, smtp.NewReply(smtp.CodeNoMailbox, smtp.Enhanced{5, 1, 2}, "domain "+domain+" does not exist")
 	case err != nil:
-		return nil, fmt.Errorf("MX of %s: %w", domain, err)
+		return nil, nil, fmt.Errorf("MX of %s: %w", domain, err)
 	case len(mx) == 0:
 		mx = []MX{{Host: domain}}
 	case len(mx) == 1 && mx[0].Host == "":
-		return nil, smtp.NewReply(smtp.CodeNoMailbox, smtp.Enhanced{5, 1, 10}, "domain "+domain+" does not accept mail")
+		return nil, nil, smtp.NewReply(smtp.CodeNoMailbox, smtp.Enhanced{5, 1, 10}, "domain "+domain+" does not accept mail")
 	}
 	better := r.beforeUs(inOrder(mx))
 	if len(better) == 0 {
-		return nil, loops(domain)
+		return nil, nil, loops(domain)
 	}
-	return better, nil
+	return better, names, nil
 }
 
 // inOrder is a copy of exchangers, best first, equals in any order (RFC 5321 §5.1).
@@ -126,36 +157,36 @@ func (r *router) beforeUs(mx []MX) []MX {
 
 // addresses are the servers behind exchangers, best first. One that is ourselves under another name
 // ends the list, as beforeUs does (RFC 5321 §5.1).
-func (r *router) addresses(ctx context.Context, domain string, exchangers []MX) ([]hop, error) {
+func (r *router) addresses(ctx context.Context, domain string, w way) ([]hop, error) {
 	var hops []hop
 	var last error
 	better := 0 // hops of exchangers that are preferred to the one at hand
-	for i, mx := range exchangers {
-		if i > 0 && mx.Preference != exchangers[i-1].Preference {
+	for i, mx := range w.exchangers {
+		if i > 0 && mx.Preference != w.exchangers[i-1].Preference {
 			better = len(hops)
 		}
-		addrs, err := r.resolver.Addrs(ctx, mx.Host)
+		to, err := r.host(ctx, mx.Host, w)
 		if err != nil && !errors.Is(err, ErrNoDomain) {
-			last = fmt.Errorf("addresses of %s: %w", mx.Host, err)
+			last = err
 			continue
 		}
-		if r.own != nil && slices.ContainsFunc(addrs, r.own) {
+		if r.own != nil && slices.ContainsFunc(to.addrs, r.own) {
 			if better == 0 && last == nil {
 				return nil, loops(domain)
 			}
 			hops = hops[:better]
 			break
 		}
-		for _, ip := range addrs {
-			hops = append(hops, hop{addr: netip.AddrPortFrom(ip, 25).String(), name: mx.Host})
+		for _, ip := range to.addrs {
+			hops = append(hops, hop{addr: netip.AddrPortFrom(ip, 25).String(), name: mx.Host, pins: to.pins})
 		}
 		if len(hops) >= maxHops {
-			return hops[:maxHops], nil
+			break
 		}
 	}
 	switch {
 	case len(hops) > 0:
-		return hops, nil
+		return w.sts.demand(hops[:min(len(hops), maxHops)]), nil
 	case last != nil:
 		return nil, last
 	}

@@ -1,6 +1,7 @@
 package fanout
 
 import (
+	"errors"
 	"time"
 
 	"muster/smtp"
@@ -37,9 +38,16 @@ func (b *batch) said(i int, answer refusal) refusal {
 	return answer
 }
 
-// postpone makes deferrals of a batch that nobody was asked about: its destination has no room.
+// postpone makes deferrals of a batch that nobody was asked about: its destination has no room, or must
+// not have it. The latter is for the journal too: somebody may ask why a copy was held back.
 func (r *run) postpone(b *batch, reply *smtp.Reply, wait time.Duration) {
-	for _, place := range b.who {
+	now := time.Now()
+	first := 0
+	for i, place := range b.who {
+		if reply.Enhanced[1] == 7 && (i+1 == len(b.who) || b.who[i+1] != place+1) {
+			r.journal.add(now, r.Done+int32(b.who[first]), r.Done+int32(place), b.lane.name, reply)
+			first = i + 1
+		}
 		r.outcome.exceptions = append(r.outcome.exceptions, exception{
 			member: r.members[place], state: copyDeferred, attempts: r.attempt(place) - 1,
 			wait: r.within(wait), host: b.lane.name, status: status(reply), reply: clean(reply.Error()),
@@ -117,9 +125,17 @@ func status(r *smtp.Reply) string {
 	return smtp.Enhanced{r.Code / 100, 0, 0}.String()
 }
 
-// unanswered stands for the reply of a server that gave none (RFC 3463 §3.5).
+// unanswered stands for the reply of a server that gave none (RFC 3463 §3.5, §3.8).
 func unanswered(err error) *smtp.Reply {
-	return smtp.NewReply(smtp.CodeLocalError, smtp.Enhanced{4, 4, 2}, clean(err.Error()))
+	why := smtp.Enhanced{4, 4, 2}
+	var failed *smtpclient.Error
+	switch {
+	case errors.Is(err, smtpclient.ErrNoTLS):
+		why = smtp.Enhanced{4, 7, 4}
+	case errors.Is(err, errTLSA), errors.Is(err, errPolicy), errors.As(err, &failed) && failed.Stage == smtpclient.StageTLS:
+		why = smtp.Enhanced{4, 7, 5}
+	}
+	return smtp.NewReply(smtp.CodeLocalError, why, clean(err.Error()))
 }
 
 // noAnswer is unanswered, for the text.

@@ -97,7 +97,7 @@ func (t *traffic) lane(name string, dest int64) *lane {
 		l.mixed = name == destMixed || isRelay(name) && l.relays == nil
 		switch {
 		case isDomain && known:
-			l.domain, l.exchangers, l.rule, l.sts = domain, a.exchangers, a.rule, a.sts
+			l.domain, l.way, l.rule = domain, a.way, a.rule
 		case isDomain:
 			l.domain = domain
 			l.rule, _ = t.rules.of(domain, nil)

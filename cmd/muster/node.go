@@ -191,9 +191,12 @@ func (n *node) newEngine() (*fanout.Engine, error) {
 	if err := secure(&c, n.cfg); err != nil {
 		return nil, fmt.Errorf("tls_out: %w", err)
 	}
-	if c.Resolver, err = fanout.NewDNS(n.cfg.Resolver); err != nil {
+	dns, err := fanout.NewDNS(n.cfg.Resolver)
+	if err != nil {
 		return nil, fmt.Errorf("resolver: %w", err)
 	}
+	dns.Validates = n.cfg.ResolverDNSSEC
+	c.Resolver = dns
 	own, err := ownAddresses(n.smtp)
 	if err != nil {
 		return nil, err

@@ -21,6 +21,7 @@ type Config struct {
 	TrustedProxies      []string      `koanf:"trusted_proxies"`
 	Relay               []Relay       `koanf:"relay"`
 	Resolver            string        `koanf:"resolver"`
+	ResolverDNSSEC      bool          `koanf:"resolver_dnssec"`
 	Connections         int           `koanf:"connections"`
 	MaxBacklog          int           `koanf:"max_backlog"`
 	Destination         []Destination `koanf:"destination"`
