@@ -162,7 +162,9 @@ func TestAnswerAtTheLastMoment(t *testing.T) {
 	t.Parallel()
 	z, d := newZone(t, map[string][]string{"x.example. MX": {"x.example. 600 IN MX 10 mx.x.example."}})
 	ctx, cancel := context.WithCancel(t.Context())
+	z.mu.Lock()
 	z.meet = func(string) { cancel() }
+	z.mu.Unlock()
 	if mx, err := d.MX(ctx, "x.example"); err == nil && len(mx) != 1 {
 		t.Errorf("%v, %v", mx, err)
 	}

@@ -47,7 +47,7 @@ func (w *worker) unreachable(b *batch, err error) {
 	case errors.Is(err, errBlocked), errors.Is(err, errNoSlot), errors.Is(err, errRate):
 		w.postpone(b, err)
 	default:
-		b.lane.trouble(err.Error())
+		b.lane.trouble(err)
 		w.postpone(b, err)
 	}
 }
@@ -60,6 +60,9 @@ func (w *worker) postpone(b *batch, err error) {
 		return
 	}
 	w.saved()
+	if errors.Is(err, errBlocked) {
+		err = b.lane.leftAlone()
+	}
 	b.run.postpone(b, unanswered(err), b.lane.rest())
 	w.save(b.run)
 }
@@ -69,7 +72,7 @@ func (w *worker) troubled(b *batch, failed *smtpclient.Error) {
 	if failed.Reply != nil && b.lane.crowded() {
 		w.surplus = !w.lane.mixed
 	} else {
-		b.lane.trouble(failed.Error())
+		b.lane.trouble(failed)
 	}
 	w.postpone(b, failed)
 }
@@ -91,7 +94,7 @@ func (w *worker) broken(b *batch, err error) {
 		case b.lane.crowded():
 			w.surplus = !w.lane.mixed
 		default:
-			b.lane.trouble(failed.Error())
+			b.lane.trouble(failed)
 		}
 	}
 	if b.run.breaks < maxBreaks {
@@ -132,7 +135,7 @@ func (w *worker) ended(b, next *batch, said refusal, err error) {
 	fresh := !w.link.used
 	var failed *smtpclient.Error
 	if errors.As(err, &failed) && slowDown(failed.Reply) && fresh {
-		b.lane.trouble(failed.Error())
+		b.lane.trouble(failed)
 	}
 	host := w.link.host
 	w.hangUp()

@@ -53,6 +53,7 @@ type lane struct {
 	failures int
 	slow     int // recipients in a row answered 4.7.x
 	until    time.Time
+	why      error     // the latest trouble
 	saved    time.Time // the block until then is stored since; zero: not yet
 	savedTo  []int64   // for these rows
 	last     lastWord

@@ -1,6 +1,7 @@
 package fanout
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -44,7 +45,7 @@ func (l *lane) slowed(reply *smtp.Reply) {
 	many := l.slow >= slowLimit
 	l.mu.Unlock()
 	if many {
-		l.trouble(reply.Error())
+		l.trouble(reply)
 	}
 }
 
@@ -62,14 +63,15 @@ func (l *lane) crowded() bool {
 
 // trouble leaves the destination alone for a while, longer each time, and begins again with one
 // connection.
-func (l *lane) trouble(reason string) {
+func (l *lane) trouble(why error) {
+	reason := why.Error()
 	l.mu.Lock()
 	if l.blockedLocked() { // known already, from another connection
 		l.mu.Unlock()
 		return
 	}
 	l.failures++
-	l.slow, l.window = 0, 1
+	l.slow, l.window, l.why = 0, 1, why
 	l.last = lastWord{text: reason, at: time.Now()}
 	failures, wait := l.failures, l.traffic.pace.block(l.failures)
 	l.until, l.saved = time.Now().Add(wait), time.Time{}
@@ -78,6 +80,16 @@ func (l *lane) trouble(reason string) {
 	l.traffic.log.Warn("destination left alone", "destination", l.name, "for", wait.Round(time.Second), "failures", failures, "reason", reason)
 	l.traffic.saveBlock(l, failures, wait, reason)
 	l.sendBack()
+}
+
+// leftAlone is errBlocked, and why.
+func (l *lane) leftAlone() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.why == nil {
+		return errBlocked
+	}
+	return fmt.Errorf("%w: %w", errBlocked, l.why)
 }
 
 // inherit takes over what other nodes, or this one before it started, found out: after failures

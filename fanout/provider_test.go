@@ -1,6 +1,7 @@
 package fanout
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -102,7 +103,7 @@ func TestTroubleOfAProviderIsThatOfItsDomains(t *testing.T) {
 	blocked := func() int {
 		return w.count(`SELECT count(*) FROM destination WHERE blocked > now() AND reply = 'down'`)
 	}
-	lanes[0].trouble("down")
+	lanes[0].trouble(errors.New("down"))
 	if n := blocked(); n != 2 {
 		t.Errorf("%d rows are blocked", n)
 	}

@@ -74,7 +74,7 @@ func (l *lane) warm() {
 			l.keep(k)
 		case l.traffic.soft.Err() != nil:
 		case errors.As(err, &failed) || !errors.As(err, &final):
-			l.trouble(err.Error())
+			l.trouble(err)
 		}
 	})
 }

@@ -151,7 +151,7 @@ func (w *worker) hear(b *batch, said refusal) {
 	}
 	if said.stage != smtpclient.StageRcpt {
 		if slowDown(said.reply) {
-			b.lane.trouble(said.reply.Error())
+			b.lane.trouble(said.reply)
 		}
 		return
 	}

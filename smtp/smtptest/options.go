@@ -1,6 +1,9 @@
 package smtptest
 
-import "time"
+import (
+	"crypto/tls"
+	"time"
+)
 
 // Option changes what NewServer starts.
 type Option func(*options)
@@ -12,6 +15,7 @@ type options struct {
 	maxRcpt  int
 	hidden   []string
 	users    map[string]string
+	cert     *tls.Certificate
 }
 
 // Discard counts copies, and keeps neither messages nor who got what: for benchmarks.
@@ -19,6 +23,9 @@ func Discard() Option { return func(o *options) { o.discard = true } }
 
 // StartTLS offers STARTTLS with a certificate that ClientTLS trusts.
 func StartTLS() Option { return func(o *options) { o.startTLS = true } }
+
+// Certificate offers STARTTLS with a certificate of the test's own, which ClientTLS knows nothing of.
+func Certificate(c tls.Certificate) Option { return func(o *options) { o.cert = &c } }
 
 // RTT makes the server as far away as a round trip of d: everything it says arrives d later.
 func RTT(d time.Duration) Option { return func(o *options) { o.rtt = d } }

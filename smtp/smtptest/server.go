@@ -67,6 +67,9 @@ func NewServer(t testing.TB, opts ...Option) *Server {
 	if s.options.startTLS {
 		s.tls, s.roots = certificate(t)
 	}
+	if c := s.options.cert; c != nil {
+		s.tls = &tls.Config{Certificates: []tls.Certificate{*c}}
+	}
 	s.Start()
 	t.Cleanup(s.Stop)
 	return s
