@@ -161,7 +161,7 @@ func TestPins(t *testing.T) {
 		{"an authority not sent, whole in the DNS", one(2, 0, 0, ca.cert), alone, nil},
 		{"an authority's whole key", one(2, 1, 0, ca.cert), alone, nil},
 		{"another's whole key", one(2, 1, 0, otherCA.cert), alone, errTLSA},
-		{"the server's own as an authority", one(2, 0, 1, own.Leaf), own, errTLSA},
+		{"the server's own as an authority", one(2, 0, 1, other.Leaf), other, errTLSA},
 	} {
 		p := pinsOf(t, "mx.example", tt.records...)
 		p.names = []string{"a.example", "alias.example"}
@@ -223,7 +223,9 @@ func TestWhereRecordsAre(t *testing.T) {
 	}
 	z, d = newZone(t, records)
 	signZone(z, d, signed...)
-	d.Validates = false
+	z.mu.Lock()
+	d.Validates, z.pushy = false, true
+	z.mu.Unlock()
 	if _, bases, err := d.signedAddrs(t.Context(), "signed.example"); err != nil || bases != nil {
 		t.Errorf("a name server that is not to be believed: %v, %v", bases, err)
 	}
@@ -518,6 +520,7 @@ func TestEncryptionUnderDANE(t *testing.T) {
 	good, clear := smtptest.NewServer(t, smtptest.Certificate(self)), smtptest.NewServer(t)
 	n.domain("good.example", good, tlsa(t, "mx.good.example", 3, 1, 1, self.Leaf))
 	n.domain("bad.example", good, tlsa(t, "mx.bad.example", 3, 1, 1, wrong.Leaf))
+	n.domain("servfail.example", clear, "SERVFAIL")
 	n.domain("clear.example", clear, tlsa(t, "mx.clear.example", 3, 1, 1, wrong.Leaf))
 	w := &world{t: t}
 	for _, tt := range []struct {
@@ -525,20 +528,20 @@ func TestEncryptionUnderDANE(t *testing.T) {
 		served    string
 	}{
 		{"", "", "good.example"}, {Require, "", "good.example"}, {Verify, "", "good.example"},
-		{"", Clear, "good.example bad.example clear.example"}, {Clear, "", "good.example bad.example clear.example"},
+		{"", Clear, "good.example bad.example servfail.example clear.example"}, {Clear, "", "good.example bad.example servfail.example clear.example"},
 	} {
 		c, z := n.config(w)
 		c.Encryption, c.Rules = tt.all, []Rule{{Match: []string{"*"}, TLS: tt.rule}}
 		c.Log = slog.New(slog.DiscardHandler)
 		tr := New(nil, c).traffic(1, nil, &beat{living: new(atomic.Int64)}, c.Resolver)
 		tr.soft, tr.hard = t.Context(), t.Context()
-		for _, domain := range []string{"good.example", "bad.example", "clear.example"} {
+		for _, domain := range []string{"good.example", "bad.example", "servfail.example", "clear.example"} {
 			k, err := tr.open(t.Context(), tr.meet(t.Context(), "", domain))
 			if (err == nil) != slices.Contains(strings.Fields(tt.served), domain) {
 				t.Errorf("%q, by rule %q: %s: %v", tt.all, tt.rule, domain, err)
 			}
 			var failed *smtpclient.Error
-			if err != nil && (!errors.As(err, &failed) || failed.Stage != smtpclient.StageTLS) {
+			if err != nil && !errors.Is(err, errTLSA) && (!errors.As(err, &failed) || failed.Stage != smtpclient.StageTLS) {
 				t.Errorf("%s: %v", domain, err)
 			}
 			if err == nil {
