@@ -512,6 +512,42 @@ func TestDANEBeforeMTASTS(t *testing.T) {
 	}
 }
 
+// A shard of a domain with many members waits as a whole, and its copies' trace says for what.
+func TestTraceOfAShardHeldBack(t *testing.T) {
+	t.Parallel()
+	const members = 300
+	w := newWorld(t)
+	list := w.list("dev", 0)
+	w.members(list, members, 1)
+	n := newDanger(t)
+	self, wrong := selfSigned(t, time.Now().Add(time.Hour), "x"), selfSigned(t, time.Now().Add(time.Hour), "x")
+	server := smtptest.NewServer(t, smtptest.Certificate(self))
+	n.domain("d0.example", server, tlsa(t, "mx.d0.example", 3, 1, 1, wrong.Leaf))
+	c, z := n.config(w)
+	post := w.post(list, testMessage)
+	e, _ := w.start(c)
+	trace := func() (Wait, int) {
+		waits, err := e.Waits(t.Context(), post, "m000007@d0.example")
+		if err != nil || len(waits) == 0 {
+			return Wait{}, 0
+		}
+		return waits[0], len(waits)
+	}
+	eventually(t, "the trace says why", func() bool {
+		wait, n := trace()
+		return n == 1 && wait.Destination == "mx:d0.example" && strings.Contains(wait.Reply, "none that the TLSA records of mx.d0.example allow")
+	})
+	if server.Copies() != 0 {
+		t.Errorf("%d copies", server.Copies())
+	}
+	z.set("_25._tcp.mx.d0.example. TLSA", tlsa(t, "mx.d0.example", 3, 1, 1, self.Leaf))
+	c.Resolver.(*DNS).cache.forget()
+	w.finished()
+	if _, n := trace(); n != 0 || server.Copies() != members {
+		t.Errorf("%d waits, %d copies", n, server.Copies())
+	}
+}
+
 // What is set about encryption beside what the DNS says.
 func TestEncryptionUnderDANE(t *testing.T) {
 	t.Parallel()

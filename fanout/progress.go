@@ -118,6 +118,12 @@ func (e *Engine) Trace(ctx context.Context, post uuid.UUID, memberKey string) ([
 	return found, nil
 }
 
+// Waits tells what keeps the copy of one member of a post from being tried: the destination is left
+// alone, on all nodes. Servers say nothing of a copy then, so Trace does not either.
+func (e *Engine) Waits(ctx context.Context, post uuid.UUID, memberKey string) ([]Wait, error) {
+	return selectWaits(ctx, e.pool, post, memberKey)
+}
+
 // each unfolds a stored journal.
 func (p *packer) each(packed []byte, yield func(a Attempt, first, last int32)) error {
 	lines, err := p.decoder.DecodeAll(packed, nil)

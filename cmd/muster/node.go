@@ -191,12 +191,9 @@ func (n *node) newEngine() (*fanout.Engine, error) {
 	if err := secure(&c, n.cfg); err != nil {
 		return nil, fmt.Errorf("tls_out: %w", err)
 	}
-	dns, err := fanout.NewDNS(n.cfg.Resolver)
-	if err != nil {
+	if c.Resolver, err = resolver(n.cfg); err != nil {
 		return nil, fmt.Errorf("resolver: %w", err)
 	}
-	dns.Validates = n.cfg.ResolverDNSSEC
-	c.Resolver = dns
 	own, err := ownAddresses(n.smtp)
 	if err != nil {
 		return nil, err

@@ -60,6 +60,16 @@ func rules(settings []config.Destination) ([]fanout.Rule, error) {
 	return all, nil
 }
 
+// resolver asks the name servers, and believes them as far as is set.
+func resolver(settings *config.Config) (*fanout.DNS, error) {
+	dns, err := fanout.NewDNS(settings.Resolver)
+	if err != nil {
+		return nil, err
+	}
+	dns.Validates = settings.ResolverDNSSEC
+	return dns, nil
+}
+
 // policyTimeout bounds a question for a policy, whose asker waits less.
 const policyTimeout = 10 * time.Second
 

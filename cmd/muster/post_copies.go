@@ -62,11 +62,18 @@ type attemptView struct {
 	Reply string    `json:"reply"`
 }
 
+// waitView is what a copy waits for, as --json prints it.
+type waitView struct {
+	Destination string    `json:"destination"`
+	Until       time.Time `json:"until"`
+	Reply       string    `json:"reply"`
+}
+
 func (a *app) postTraceCommand() *cobra.Command {
 	var member string
 	cmd := &cobra.Command{
 		Use:   "trace ID --member ADDRESS",
-		Short: "Show what happened to one copy of a post: what each server answered",
+		Short: "Show what happened to one copy of a post: what each server answered, and what it waits for",
 		Args:  arguments(1, 1),
 	}
 	cmd.Flags().StringVar(&member, "member", "", "whose copy")
@@ -97,13 +104,22 @@ func (s *services) showAttempts(ctx context.Context, post lists.Post, member str
 	if err != nil {
 		return err
 	}
-	if len(attempts) == 0 {
+	waits, err := s.engine().Waits(ctx, post.ID, address.Key())
+	if err != nil {
+		return err
+	}
+	if len(attempts)+len(waits) == 0 {
 		return fmt.Errorf("post %s: no server's answer about a copy for %s is kept: none was asked yet, it was more than two weeks ago, "+
 			"or the node that asked was killed", post.ID, address)
 	}
 	p := s.printer("AT", "SERVER", "ANSWER")
 	for _, a := range attempts {
 		if err := p.row(attemptView(a), a.At.Local().Format(time.DateTime), a.Host, a.Reply); err != nil {
+			return err
+		}
+	}
+	for _, w := range waits {
+		if err := p.row(waitView(w), "waits", w.Destination, w.Reply); err != nil {
 			return err
 		}
 	}
