@@ -12,6 +12,7 @@ import (
 
 	"muster/lists"
 	"muster/migrations/testdb"
+	"muster/smtp"
 )
 
 func TestTakeHasOneWinner(t *testing.T) {
@@ -47,7 +48,7 @@ func TestPrune(t *testing.T) {
 	t.Parallel()
 	pool, fanouts := testdb.New(t), &fakeFanouts{left: 250}
 	fill(t, pool)
-	for _, task := range Tasks(pool, lists.New(pool, lists.Config{}), fanouts, nil) {
+	for _, task := range Tasks(Parts{Pool: pool, Lists: lists.New(pool, lists.Config{}), Fanouts: fanouts}) {
 		if err := task.Do(t.Context(), time.Now()); err != nil {
 			t.Errorf("%s: %v", task.Name, err)
 		}
@@ -70,6 +71,50 @@ func TestPrune(t *testing.T) {
 type fakeFanouts struct {
 	left   int64
 	before time.Time
+	late   []lists.Late
+	after  time.Duration
+}
+
+func (f *fakeFanouts) EachLate(_ context.Context, after time.Duration, yield func(lists.Late) error) error {
+	f.after = after
+	for _, late := range f.late {
+		if err := yield(late); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// What is late is told, unless it is switched off.
+func TestWarnLate(t *testing.T) {
+	t.Parallel()
+	pool := testdb.New(t)
+	service := lists.New(pool, lists.Config{})
+	l, err := service.CreateList(t.Context(), lists.CLI(), lists.NewList{
+		Address: smtp.Address{Local: "dev", Domain: "lists.example"}, Owners: []smtp.Address{{Local: "ann", Domain: "a.example"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	fanouts := &fakeFanouts{late: []lists.Late{{List: l.ID, Copies: 1, Posts: []lists.LatePost{{Copies: 1}}}}}
+	told := func(warn time.Duration) (n int) {
+		t.Helper()
+		for _, task := range Tasks(Parts{Pool: pool, Lists: service, Fanouts: fanouts, WarnLate: warn}) {
+			if err := task.Do(t.Context(), time.Now()); err != nil {
+				t.Errorf("%s: %v", task.Name, err)
+			}
+		}
+		if err := pool.QueryRow(t.Context(), `SELECT count(*) FROM notice WHERE kind = 'late'`).Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	if n := told(0); n != 0 {
+		t.Errorf("%d notices although it is off", n)
+	}
+	if n := told(3 * time.Hour); n != 1 || fanouts.after != 3*time.Hour {
+		t.Errorf("%d notices of what is late after %v", n, fanouts.after)
+	}
 }
 
 func (f *fakeFanouts) Prune(_ context.Context, before time.Time) (int64, error) {

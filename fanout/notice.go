@@ -116,6 +116,7 @@ func noticeData(src *source, s site) (map[string]any, error) {
 		data["OwnerAddress"] = l.role("owner").String()
 		data["RequestAddress"] = l.role("request").String()
 		data["LeaveAddress"] = l.role("leave").String()
+		data["PostmasterAddress"] = smtp.Address{Local: "postmaster", Domain: l.host}.String()
 	}
 	params := map[string]any{}
 	if err := json.Unmarshal(src.notice.params, &params); err != nil {
@@ -126,9 +127,17 @@ func noticeData(src *source, s site) (map[string]any, error) {
 	return data, nil
 }
 
-// completeURLs puts the site before the paths on it. Without a site there is no link.
+// completeURLs puts the site before the paths on it, wherever in params they are. Without a site there
+// is no link.
 func completeURLs(params map[string]any, base string) {
 	for name, value := range params {
+		if rows, ok := value.([]any); ok {
+			for _, row := range rows {
+				if row, ok := row.(map[string]any); ok {
+					completeURLs(row, base)
+				}
+			}
+		}
 		path, _ := value.(string)
 		if !strings.HasSuffix(name, "URL") || !strings.HasPrefix(path, "/") {
 			continue

@@ -32,6 +32,8 @@ type limits struct {
 	forwardsPerSender    limit // mails by one sender to one address of owners or admins
 	forwardsPerAddress   limit
 	answersPerAddress    limit // mails that answer commands
+	latePerList          limit // mails to owners about what is late
+	latePerOwner         limit
 }
 
 func defaultLimits() limits {
@@ -51,6 +53,8 @@ func defaultLimits() limits {
 		forwardsPerSender:    limit{"forward-sender", 30, time.Hour},
 		forwardsPerAddress:   limit{"forward-address", 500, 24 * time.Hour},
 		answersPerAddress:    limit{"answer-address", 10, 24 * time.Hour},
+		latePerList:          limit{"late-list", 1, 24 * time.Hour},
+		latePerOwner:         limit{"late-owner", 5, 24 * time.Hour},
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"text/template"
+	"time"
 )
 
 const (
@@ -103,13 +104,21 @@ func parseMail(c *Catalogue, name string) (*template.Template, error) {
 	return t, nil
 }
 
-// mailFuncs are what a mail may call: quote for somebody's words, reason and outcome for codes.
+// mailFuncs are what a mail may call: quote for somebody's words, reason and outcome for codes, num
+// and date for what JSON has of numbers and moments.
 func (c *Catalogue) mailFuncs() template.FuncMap {
 	return template.FuncMap{
 		"quote":   quote,
+		"num":     func(n float64) string { return c.Number(int64(n)) },
+		"date":    c.dateOf,
 		"reason":  func(code string) string { return c.code("reason.", code) },
 		"outcome": func(code string) string { return c.code("outcome.", code) },
 	}
+}
+
+func (c *Catalogue) dateOf(moment string) (string, error) {
+	t, err := time.Parse(time.RFC3339, moment)
+	return c.Date(t), err
 }
 
 // code puts a code of the lists into words; one that has none is shown as it is.

@@ -17,6 +17,17 @@ func samples() map[string]any {
 		"Reply": "garden-confirm+abcdefghijklmnopqrstuvwxyz@lists.example", "Minutes": 15.0,
 		"LeaveURL": "https://lists.example/leave/abcdefghijklmnopqrstuvwxyz", "Name": "Bob Baumann", "Reason": "We are full.\nSorry.",
 		"Author": "eve@evil.example", "Subject": "Tulips", "Size": 1234.0, "MessageID": "<1@member.example>", "Sentence": "Only members may post.",
+		"PostmasterAddress": "postmaster@lists.example", "Copies": 1012.0, "More": false, "Others": 3.0,
+		"Posts": []any{
+			map[string]any{"Subject": "Tulips", "Accepted": "2026-11-24T09:12:00.5+01:00", "Copies": 1011.0, "Aside": false, "URL": "https://lists.example/manage/lists/garden@lists.example/posts/1"},
+			map[string]any{"Subject": "", "Accepted": "2026-11-24T10:12:00Z", "Copies": 1.0, "Aside": false, "URL": ""},
+			map[string]any{"Subject": "Roses", "Accepted": "2026-11-24T11:12:00Z", "Copies": 0.0, "Aside": true, "URL": ""},
+		},
+		"Places": []any{
+			map[string]any{"Name": "member.example", "Copies": 1000.0, "Host": "mx.member.example", "Reply": "451 4.3.0 Try again later"},
+			map[string]any{"Name": "", "Copies": 11.0, "Host": "", "Reply": ""},
+			map[string]any{"Name": "b.example", "Copies": 1.0, "Host": "", "Reply": "connection refused"},
+		},
 		"Help": true, "Results": []any{map[string]any{"Line": "join", "Outcome": "confirm"}, map[string]any{"Line": "-- ", "Outcome": "end"}},
 	}
 }

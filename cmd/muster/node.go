@@ -158,7 +158,8 @@ func (n *node) wireBack(engine *fanout.Engine) error {
 	if err != nil {
 		return fmt.Errorf("resolver: %w", err)
 	}
-	c, err := clock.New(n.db.Pool, clock.Tasks(n.db.Pool, n.lists, engine, dns.TXT), clock.Config{Log: n.log})
+	tasks := clock.Tasks(clock.Parts{Pool: n.db.Pool, Lists: n.lists, Fanouts: engine, TXT: dns.TXT, WarnLate: n.cfg.WarnLate})
+	c, err := clock.New(n.db.Pool, tasks, clock.Config{Log: n.log})
 	if err != nil {
 		return err
 	}

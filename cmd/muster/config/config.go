@@ -24,6 +24,7 @@ type Config struct {
 	ResolverDNSSEC      bool          `koanf:"resolver_dnssec"`
 	Connections         int           `koanf:"connections"`
 	MaxBacklog          int           `koanf:"max_backlog"`
+	WarnLate            time.Duration `koanf:"warn_late"`
 	Destination         []Destination `koanf:"destination"`
 	TLSOut              string        `koanf:"tls_out"`
 	MTASTS              bool          `koanf:"mta_sts"`

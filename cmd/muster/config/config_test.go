@@ -107,6 +107,7 @@ func TestMistakesAreNamedWithTheirPlace(t *testing.T) {
 		{"list of numbers", "roles = [1]\n", nil, nil, []string{"roles", "quotation marks"}},
 		{"unknown variable", "", []string{"MUSTER_HOST_NAME=x"}, nil, []string{"environment", "MUSTER_HOSTNAME"}},
 		{"bad variable", "", []string{"MUSTER_SHUTDOWN_TIMEOUT=soon"}, nil, []string{"MUSTER_SHUTDOWN_TIMEOUT", "duration"}},
+		{"no duration at all", "", []string{"MUSTER_SHUTDOWN_TIMEOUT=0"}, nil, []string{"MUSTER_SHUTDOWN_TIMEOUT", "duration"}},
 		{"bad role", "", nil, []string{"--roles", "smtp,fan"}, []string{"--roles", `"fan"`, "fanout"}},
 		{"no role", "", nil, []string{"--roles", ""}, []string{"--roles", "smtp, fanout, clock, admin"}},
 		{"hostname of two words", "", nil, []string{"--hostname", "a b"}, []string{"--hostname", `"a b" is not a domain name`}},
@@ -190,6 +191,24 @@ recipients = 50
 	want[0].URL = "smtp://muster:xxxxx@a.example"
 	if diff := cmp.Diff(want, again.Relay); diff != "" {
 		t.Errorf("printed and read (-want +got):\n%s", diff)
+	}
+}
+
+// 0 switches off what can be switched off, in the file as a number too, and is printed as it is read.
+func TestOff(t *testing.T) {
+	t.Parallel()
+	for _, value := range []string{"0", `"0"`, `"0s"`} {
+		c, err := load(t, "warn_late = "+value+"\n", nil)
+		if err != nil || c.WarnLate != 0 {
+			t.Fatalf("%s: %v, %v", value, c.WarnLate, err)
+		}
+		var out bytes.Buffer
+		if err := c.Print(&out); err != nil || !strings.Contains(out.String(), `warn_late = "0"`) {
+			t.Errorf("%s: %v\n%s", value, err, &out)
+		}
+	}
+	if _, err := load(t, "warn_late = \"-1h\"\n", nil); err == nil {
+		t.Error("a time below zero is taken")
 	}
 }
 

@@ -16,7 +16,7 @@ func (s Setting) parse(value any) (any, error) {
 	case Number:
 		return parseNumber(value)
 	case Duration:
-		return parseDuration(value)
+		return s.parseDuration(value)
 	case Octets:
 		return parseSize(value)
 	case List:
@@ -52,8 +52,11 @@ func parseNumber(value any) (int, error) {
 	return n, nil
 }
 
-func parseDuration(value any) (time.Duration, error) {
+func (s Setting) parseDuration(value any) (time.Duration, error) {
 	d, err := time.ParseDuration(fmt.Sprint(value))
+	if s.Off && err == nil && d == 0 {
+		return 0, nil
+	}
 	if err != nil || d <= 0 {
 		return 0, fmt.Errorf("%v is not a duration such as 30s, 5m or 4h", value)
 	}

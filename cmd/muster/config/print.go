@@ -149,8 +149,11 @@ func quote(s string) string {
 	return b.String()
 }
 
-// shortDuration writes 5m for 5m0s.
+// shortDuration writes 5m for 5m0s, and 0 for never.
 func shortDuration(d time.Duration) string {
+	if d == 0 {
+		return "0"
+	}
 	s := d.String()
 	if strings.HasSuffix(s, "m0s") {
 		s = strings.TrimSuffix(s, "0s")

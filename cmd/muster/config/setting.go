@@ -29,6 +29,8 @@ type Setting struct {
 	Doc        string
 	// Reply is what a client is told that goes over the limit.
 	Reply string
+	// Off says that 0 is taken too, for never.
+	Off bool
 	// NotTrusted says that clients of trusted networks are exempt from the limit.
 	NotTrusted bool
 	// Flag says that the commands of Scope take it as a flag too.
