@@ -61,6 +61,7 @@ type Backlog struct {
 	Waiting      int64 // copies not tried yet
 	Deferred     int64 // copies to be tried again
 	Held         int64 // of those not tried yet, kept by a hold
+	Most         int64 // copies that may wait before new posts are put off; 0: any number
 	More         bool  // the counts are the least there is: not all of the queue was looked through
 	Oldest       time.Time
 	Nodes        []Node

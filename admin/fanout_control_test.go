@@ -105,6 +105,9 @@ func TestSwitchOfAllMail(t *testing.T) {
 	owner.post("/manage/queue/hold", nil).want(http.StatusForbidden)
 	v.post("/manage/queue/hold", nil).wantTo("/manage/queue")
 	v.get("/manage/queue").want(http.StatusOK, ".note.bad", `form[action="/manage/queue/release"] button`)
+	if strings.Contains(v.get("/manage/queue").body, "max_backlog") {
+		t.Error("the queue is said to be full")
+	}
 	v.get("/manage").want(http.StatusOK, `.note.bad a[href="/manage/queue"]`).wantText("No mail goes out")
 	if owner.get("/manage").want(http.StatusOK).one(".note.bad") != nil {
 		t.Error("an owner is led to a switch that is not theirs")
@@ -114,6 +117,8 @@ func TestSwitchOfAllMail(t *testing.T) {
 		t.Errorf("told %q, want %q", c.told, want)
 	}
 	c.full.Store(true)
+	v.get("/manage/queue").want(http.StatusOK, ".note.warn").wantText("More than 50,000,000 copies wait")
+	owner.get("/manage/lists/garden@lists.example").want(http.StatusOK, ".note.warn")
 	owner.get("/manage").want(http.StatusOK, ".note.warn").wantText("new posts are put off")
 	if w.visitor().get("/").want(http.StatusOK).one(".note.warn") != nil {
 		t.Error("a stranger is told how the queue is")

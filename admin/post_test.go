@@ -102,7 +102,7 @@ func (f *fanout) Progress(context.Context, uuid.UUID) (admin.Fanout, error) {
 
 func (f *fanout) Queue(context.Context) (admin.Backlog, error) {
 	return admin.Backlog{
-		Unplanned: 1, Waiting: 1234, Deferred: 5, Oldest: time.Now().Add(-time.Hour),
+		Unplanned: 1, Waiting: 1234, Deferred: 5, Most: 50_000_000, Oldest: time.Now().Add(-time.Hour),
 		Destinations: []admin.Destination{
 			{Name: "mx:member.example", Waiting: 1234, Deferred: 5, Oldest: time.Now().Add(-time.Hour), Connections: 3, Limit: 20,
 				Host: "mx1.member.example", Words: "250 2.0.0 Ok: queued as <4XyZ>", Said: time.Now()},

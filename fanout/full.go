@@ -43,5 +43,17 @@ func (e *Engine) refreshBacklog(ctx context.Context) error {
 	return nil
 }
 
+// MaxBacklog is how many copies may wait, 0 for any number.
+func (e *Engine) MaxBacklog() int64 { return max(e.cfg.MaxBacklog, 0) }
+
+// CheckFull is Full as it is now.
+func (e *Engine) CheckFull(ctx context.Context) (bool, error) {
+	if e.cfg.MaxBacklog <= 0 {
+		return false, nil
+	}
+	err := e.refreshBacklog(ctx)
+	return e.Full(), err
+}
+
 // Full says whether more copies wait than may, as it was a few seconds ago. It asks nobody.
 func (e *Engine) Full() bool { return e.full.Load() }

@@ -16,8 +16,8 @@ func TestFull(t *testing.T) {
 	e := New(w.pool, Config{MaxBacklog: 299})
 	full := func(want bool) {
 		t.Helper()
-		if err := e.refreshBacklog(t.Context()); err != nil || e.Full() != want {
-			t.Errorf("full %t, %v", e.Full(), err)
+		if is, err := e.CheckFull(t.Context()); err != nil || is != want || e.Full() != want {
+			t.Errorf("full %t, %t, %v", is, e.Full(), err)
 		}
 	}
 	full(false)
@@ -34,6 +34,7 @@ func TestFull(t *testing.T) {
 	}
 	full(false)
 	e.cfg.MaxBacklog = 0
+	full(false)
 	e.WatchBacklog(t.Context()) // which has nothing to do, and returns
 }
 

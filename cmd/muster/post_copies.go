@@ -53,7 +53,9 @@ func (s *services) copies(ctx context.Context, post lists.Post) (*copiesView, er
 }
 
 // engine answers questions about the fan-out; it does not run here.
-func (s *services) engine() *fanout.Engine { return fanout.New(s.db.Pool, fanout.Config{}) }
+func (s *services) engine() *fanout.Engine {
+	return fanout.New(s.db.Pool, fanout.Config{MaxBacklog: int64(s.cfg.MaxBacklog)})
+}
 
 // attemptView is one answer about one copy, as --json prints it.
 type attemptView struct {

@@ -23,6 +23,7 @@ type queueView struct {
 	Nodes        []nodeView        `json:"nodes"`
 	Destinations []destinationView `json:"destinations"`
 	Holds        []holdView        `json:"holds"`
+	Full         bool              `json:"full"` // more waits than max_backlog, new posts are put off
 }
 
 type nodeView struct {
@@ -65,11 +66,15 @@ func (a *app) queueCommand() *cobra.Command {
 }
 
 func queueStatus(ctx context.Context, _ *cobra.Command, s *services, _ []string) error {
-	status, err := s.engine().Status(ctx)
+	engine := s.engine()
+	status, err := engine.Status(ctx)
 	if err != nil {
 		return err
 	}
 	v := viewQueue(status)
+	if v.Full, err = engine.CheckFull(ctx); err != nil {
+		return err
+	}
 	if s.json {
 		return newEncoder(s.stdout).Encode(v)
 	}
@@ -110,6 +115,9 @@ func (s *services) printQueue(v queueView, holds []fanout.Hold) error {
 		plural(int(v.Waiting), "copy", "copies"), plural(int(v.Deferred), "copy", "copies"))
 	if v.More {
 		s.say("that is what the first %d entries of the queue hold, and there is more", fanout.MaxCounted)
+	}
+	if v.Full {
+		s.say("more copies wait than max_backlog (%d): new posts are answered 451 until fewer do", s.cfg.MaxBacklog)
 	}
 	if v.Oldest != nil && v.Unplanned+v.Waiting+v.Deferred > 0 {
 		s.say("the oldest was accepted %s", v.Oldest.Local().Format(time.DateTime))

@@ -38,7 +38,9 @@ func (v siteView) Queue(ctx context.Context) (admin.Backlog, error) {
 	if err != nil {
 		return admin.Backlog{}, err
 	}
-	b := admin.Backlog{Unplanned: s.Unplanned, Waiting: s.Waiting, Deferred: s.Deferred, Held: s.Held, More: s.More, Oldest: s.Oldest}
+	b := admin.Backlog{
+		Unplanned: s.Unplanned, Waiting: s.Waiting, Deferred: s.Deferred, Held: s.Held, Most: v.engine.MaxBacklog(), More: s.More, Oldest: s.Oldest,
+	}
 	for _, n := range s.Nodes {
 		b.Nodes = append(b.Nodes, admin.Node{Name: n.Host, Since: n.Since, Seen: n.Seen, Alive: n.Alive, Stopped: n.Stopped})
 	}
