@@ -92,6 +92,22 @@ func TestPauseResumeCancel(t *testing.T) {
 	}
 }
 
+// Who waits for mail that goes to somebody else is told, and an administrator to whom.
+func TestRedirectedMailIsSaid(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(cfg *admin.Config) { cfg.RedirectedTo = "all@staging.example" })
+	for _, v := range []*visitor{w.visitor(), w.as("owner@people.example")} {
+		v.get("/").want(http.StatusOK, ".note.bad").wantText("being tried out")
+		if strings.Contains(v.get("/").body, "staging") {
+			t.Error("everybody is told the address")
+		}
+	}
+	w.as("admin@people.example").get("/manage").want(http.StatusOK, ".note.bad").wantText("All of it goes to all@staging.example")
+	if newWorld(t).visitor().get("/").want(http.StatusOK).one(".note.bad") != nil {
+		t.Error("an alarm about nothing")
+	}
+}
+
 // The one switch is an administrator's, who is reminded of it on every page; that nothing more is
 // taken in is said to everybody who is signed in.
 func TestSwitchOfAllMail(t *testing.T) {

@@ -21,6 +21,9 @@ type frame struct {
 	Flash  string
 	Now    time.Time
 
+	Redirected   bool   // no mail goes to whom it is for: said to everybody, who would wait for theirs
+	RedirectedTo string // whom it goes to, for administrators
+
 	AllHeld bool // no mail goes out: said to administrators
 	Full    bool // new posts are put off: said to all who are signed in
 }
@@ -36,6 +39,10 @@ func (v *visit) frame(title string) frame {
 	if r := v.Request(); r.Method == http.MethodGet {
 		f.Path = r.URL.RequestURI()
 		f.Flash = v.takeFlash()
+	}
+	f.Redirected = v.site.cfg.RedirectedTo != ""
+	if v.actor.Admin {
+		f.RedirectedTo = v.site.cfg.RedirectedTo
 	}
 	if c := v.site.cfg.Control; c != nil && f.SignedIn() {
 		f.Full = c.Full()

@@ -29,6 +29,8 @@ type Config struct {
 	Queue Queue
 	// Control stops what is sent; nil: that cannot be done here.
 	Control Control
+	// RedirectedTo is the address that all mail goes to in place of its recipients; "": none does.
+	RedirectedTo string
 	// Ping says whether the database answers, for /healthz; nil is taken for yes.
 	Ping func(ctx context.Context) error
 	// TrustedProxies may say in X-Forwarded-For whom they speak for.

@@ -47,7 +47,7 @@ func TestAllocationsOfACopy(t *testing.T) {
 			t.Fatal(err)
 		}
 		b.note(answer)
-		if err := m.send(conn, b.personal); err != nil {
+		if err := m.send(conn, b.original, b.personal); err != nil {
 			t.Fatal(err)
 		}
 		reply, err := conn.Finish(nil)

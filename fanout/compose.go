@@ -58,6 +58,7 @@ type message struct {
 	eightbit      bool
 	utf8          bool
 	sender        smtp.Address // envelope sender of copies that are not personal
+	redirect      smtp.Address // gets all copies, if there is one
 	host          string       // the list's domain; of what no list sends, the site's name
 	personal      bool
 	seals         Sealer
@@ -140,13 +141,14 @@ func composeHeader(src *source, raw []byte, seals Sealer, base string) (m *messa
 	return m, after, nil
 }
 
-// send adds the text of a copy to what goes out over a connection.
-func (m *message) send(conn *smtpclient.Conn, personal smtpclient.Text) error {
+// send adds the text of a copy to what goes out over a connection, below a field of its own that is
+// not signed, if it has one.
+func (m *message) send(conn *smtpclient.Conn, top, personal smtpclient.Text) error {
 	var err error
 	if m.personal {
-		err = conn.Body(m.before, personal, m.after)
+		err = conn.Body(top, m.before, personal, m.after)
 	} else {
-		err = conn.Body(m.before, m.after)
+		err = conn.Body(top, m.before, m.after)
 	}
 	if err != nil || m.long == nil {
 		return err

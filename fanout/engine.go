@@ -15,6 +15,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"muster/smtp"
 	"muster/smtp/smtpclient"
 )
 
@@ -37,7 +38,10 @@ type Config struct {
 	// Identity is that of a data directory whose lock this process holds (takeIdentity in
 	// cmd/muster). Nodes before with the same identity are dead, which the lock proves. Empty: their
 	// beat decides.
-	Identity    string
+	Identity string
+	// RedirectTo gets every copy and notice in place of its recipient, whom a field of the header
+	// names; zero: nobody does. It is ASCII.
+	RedirectTo  smtp.Address
 	Connections int // to a destination; 0: DefaultConnections
 	// MaxBacklog is how many copies may wait before Full says so; 0: any number.
 	MaxBacklog int64
@@ -143,6 +147,9 @@ func New(pool *pgxpool.Pool, cfg Config) *Engine {
 	if cfg.Connections <= 0 {
 		cfg.Connections = DefaultConnections
 	}
+	if !cfg.RedirectTo.IsZero() {
+		cfg.Relays = relaysTo(domainKey(cfg.RedirectTo.Domain), cfg.Relays)
+	}
 	if cfg.Grace > 0 {
 		cfg.pace.grace = cfg.Grace
 	}
@@ -166,6 +173,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	e.warnRedirected(ctx)
 	for ctx.Err() == nil {
 		node, err := e.join(ctx)
 		if err != nil {
@@ -288,6 +296,7 @@ func (e *Engine) traffic(node int64, c *committer, b *beat, resolver Resolver) *
 		router: &router{
 			hostname: e.cfg.Hostname, own: e.cfg.Own, relays: newRelayGroups(e.cfg.Relays), resolver: resolver, policies: e.policies(resolver),
 			dane: e.signed(resolver),
+			redirect: domainKey(e.cfg.RedirectTo.Domain),
 		},
 		options: smtpclient.Options{
 			Hello: e.cfg.Hostname, Timeouts: e.cfg.Timeouts, DialContext: e.cfg.DialContext, TLSConfig: e.cfg.TLS,

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"muster/smtp"
 )
 
 // poison is an error of a message that no second try can mend.
@@ -34,7 +36,8 @@ type library struct {
 	keys  KeysFunc
 	mail  MailFunc
 	site  site
-	dir   string // of files
+	dir   string       // of files
+	to    smtp.Address // gets all copies, if there is one
 
 	mu    sync.Mutex
 	shelf map[int64]*volume
@@ -56,6 +59,7 @@ func newLibrary(pool *pgxpool.Pool, cfg *Config) *library {
 		pool: pool, seals: cfg.Seals, keys: cfg.Keys, mail: cfg.Mail,
 		site:  site{hostname: cfg.Hostname, base: cfg.BaseURL},
 		dir:   cfg.SpoolDir,
+		to:    cfg.RedirectTo,
 		shelf: map[int64]*volume{},
 	}
 }
@@ -74,6 +78,9 @@ func (l *library) borrow(ctx context.Context, fanout int64) (*message, error) {
 	l.mu.Unlock()
 	if first {
 		m, err := l.compose(ctx, fanout)
+		if m != nil {
+			m.redirect = l.to
+		}
 		l.mu.Lock()
 		v.fill(m, err)
 		l.mu.Unlock()

@@ -116,5 +116,6 @@ func (b *batch) fit(x *smtpclient.Extensions) (*smtp.Reply, error) {
 	if made.personal {
 		b.personalise(made)
 	}
+	b.envelope.Size += int64(len(b.original))
 	return nil, nil
 }

@@ -81,6 +81,7 @@ func (t *traffic) known(domain string) *lane {
 // meet finds the lane that mail of a list's domain to a domain leads to: that of its relays or its
 // exchangers, or, where they cannot be found now, its own. A domain is looked up by one at a time.
 func (t *traffic) meet(ctx context.Context, list, domain string) *lane {
+	domain = t.router.goal(domain)
 	if g := t.router.relays.of(list, domain); g != nil {
 		return t.lane(g.name, 0)
 	}
@@ -168,6 +169,7 @@ func (t *traffic) part(l *lane) {
 
 // warm sees to a connection for who will soon have mail to a domain, without waiting for anything.
 func (t *traffic) warm(list, domain string) {
+	domain = t.router.goal(domain)
 	if g := t.router.relays.of(list, domain); g != nil {
 		t.lane(g.name, 0).warm()
 		return

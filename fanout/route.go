@@ -34,6 +34,7 @@ type router struct {
 	resolver Resolver
 	policies *policies // nil: MTA-STS is not asked for
 	dane     *DNS      // the resolver, where it knows what is signed; nil: TLSA is not asked for
+	redirect string    // the domain that all mail goes to; "": to each its own
 }
 
 // way is where mail of a domain goes, and what protects it there.
@@ -50,6 +51,7 @@ type way struct {
 const maxHops = 6
 
 func (r *router) hops(ctx context.Context, domain string) ([]hop, error) {
+	domain = r.goal(domain)
 	if strings.HasPrefix(domain, "[") {
 		return literalHop(domain)
 	}

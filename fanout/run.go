@@ -80,6 +80,7 @@ type batch struct {
 	who      []int
 	envelope smtpclient.Envelope
 	personal smtpclient.Text // the recipient's own header fields
+	original smtpclient.Text // who it was for, where it goes to somebody else
 	refused  []refusal       // by recipient
 }
 
@@ -94,7 +95,8 @@ type refusal struct {
 // a copy.
 func (b *batch) fill(r *run, limit int, laneOf func(domain string) *lane) bool {
 	m := r.message
-	if m.personal {
+	redirected := !m.redirect.IsZero()
+	if m.personal || redirected {
 		limit = 1
 	}
 	b.run, b.from, b.to, b.lane, b.message = r, r.next, r.next, r.lane, m
@@ -125,6 +127,9 @@ func (b *batch) fill(r *run, limit int, laneOf func(domain string) *lane) bool {
 	}
 	if m.personal {
 		b.personalise(m)
+	}
+	if redirected {
+		b.redirectTo(m.redirect)
 	}
 	r.next = b.to
 	r.flying++

@@ -52,7 +52,7 @@ func (w *worker) transact(b *batch) *batch {
 	if !answer.Go() {
 		return w.refused(b)
 	}
-	if err := b.message.send(conn, b.personal); isDisk(err) {
+	if err := b.message.send(conn, b.original, b.personal); isDisk(err) {
 		w.unread(b, err)
 		return nil
 	} else if err != nil {

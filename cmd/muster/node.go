@@ -16,6 +16,7 @@ import (
 	"muster/lists"
 	"muster/lists/dkim"
 	"muster/lists/inbound"
+	"muster/smtp"
 	"muster/smtp/smtpserver"
 	"muster/templates"
 )
@@ -183,6 +184,11 @@ func (n *node) newEngine() (*fanout.Engine, error) {
 		Grace: n.cfg.ShutdownTimeout * 3 / 4, // the rest is for saving what came of it
 	}
 	var err error
+	if n.cfg.RedirectAllTo != "" {
+		if c.RedirectTo, err = smtp.ParseAddress(n.cfg.RedirectAllTo); err != nil {
+			return nil, fmt.Errorf("redirect_all_to: %w", err)
+		}
+	}
 	if c.Relays, err = relays(n.cfg.Relay); err != nil {
 		return nil, fmt.Errorf("relay: %w", err)
 	}

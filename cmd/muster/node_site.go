@@ -58,6 +58,7 @@ func (n *node) wireSite(engine *fanout.Engine) error {
 	}
 	site, err := admin.New(admin.Config{
 		Service: n.lists, BaseURL: n.cfg.BaseURL, Progress: siteView{engine}, Queue: siteView{engine}, Control: siteView{engine}, Ping: n.db.Ping,
+		RedirectedTo:   n.cfg.RedirectAllTo,
 		TrustedProxies: networks(n.cfg.TrustedProxies), SpoolDir: n.cfg.DataDir, Log: n.log,
 	})
 	if err != nil {

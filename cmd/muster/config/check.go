@@ -106,6 +106,7 @@ func (c *Config) check() error {
 		{"tls_key", checkPair(c.TLSCert, c.TLSKey)},
 		{"base_url", checkBaseURL(c.BaseURL)},
 		{"relay", checkRelays(c.Relay)},
+		{"redirect_all_to", checkRedirect(c.RedirectAllTo)},
 		{"tls_out", checkEncryption(c.TLSOut)},
 		{"destination", checkDestinations(c.Destination)},
 		{"resolver", checkResolver(c.Resolver)},
@@ -249,6 +250,21 @@ func checkRelay(s string) error {
 	u, err := url.Parse(s)
 	if err != nil || u.Scheme != "smtp" && u.Scheme != "smtps" || u.Hostname() == "" || strings.Trim(u.Path, "/") != "" {
 		return fmt.Errorf("%q is not smtp://[user:password@]host:port or smtps://…", hidePassword(s))
+	}
+	return nil
+}
+
+// checkRedirect wants an address that every server can be given.
+func checkRedirect(s string) error {
+	if s == "" {
+		return nil
+	}
+	a, err := smtp.ParseAddress(s)
+	if err != nil {
+		return fmt.Errorf("%q is not an address such as test@lists.example", s)
+	}
+	if !a.ASCII() {
+		return fmt.Errorf("%q is not ASCII, which not every server takes", s)
 	}
 	return nil
 }

@@ -130,6 +130,8 @@ func TestMistakesAreNamedWithTheirPlace(t *testing.T) {
 		{"no table", "relay = 7\n", nil, nil, []string{"muster.toml:1", "[[relay]]"}},
 		{"bad URL", "", nil, []string{"--base-url", "lists.example"}, []string{"--base-url", "https://lists.example"}},
 		{"half a pair", "", nil, []string{"--tls-key", "k.pem"}, []string{"tls_cert and tls_key"}},
+		{"no address", "redirect_all_to = \"me\"\n", nil, nil, []string{"muster.toml:1", "redirect_all_to", "test@lists.example"}},
+		{"address not ASCII", "", []string{"MUSTER_REDIRECT_ALL_TO=mü@a.example"}, nil, []string{"MUSTER_REDIRECT_ALL_TO", "not ASCII"}},
 		{"bad level", "log_level = \"loud\"", nil, nil, []string{"muster.toml:1", "debug, info, warn, error"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
