@@ -295,7 +295,7 @@ func (e *Engine) traffic(node int64, c *committer, b *beat, resolver Resolver) *
 		pool: e.pool, node: node, log: e.log, pace: e.cfg.pace,
 		router: &router{
 			hostname: e.cfg.Hostname, own: e.cfg.Own, relays: newRelayGroups(e.cfg.Relays), resolver: resolver, policies: e.policies(resolver),
-			dane: e.signed(resolver),
+			dane:     e.signed(resolver),
 			redirect: domainKey(e.cfg.RedirectTo.Domain),
 		},
 		options: smtpclient.Options{
