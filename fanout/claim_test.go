@@ -131,6 +131,43 @@ func TestOutcomeSavedTwiceCountsOnce(t *testing.T) {
 	}
 }
 
+// While a step of a fan-out is planned, or its books are looked at, what became of its copies is saved.
+func TestOutcomeDoesNotWaitForThePlan(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	list := w.list("dev", 1)
+	w.members(list, 2*firstStep, 1)
+	w.post(list, testMessage)
+	p := &planner{pool: w.pool, log: slog.New(slog.DiscardHandler), relays: newRelayGroups([]Relay{{}}), made: func() {}}
+	if n, err := p.begin(t.Context(), 1); n != 1 || err != nil {
+		t.Fatal(n, err)
+	}
+	node := w.node()
+	c := w.claimOne(node)
+	step, err := w.pool.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer step.Rollback(context.Background())
+	if plan, err := lockPlan(t.Context(), step); plan == nil || err != nil {
+		t.Fatal(plan, err)
+	}
+	saved := make(chan error, 1)
+	go func() {
+		saved <- w.tell(node, &outcome{shard: c.ID, epoch: c.Epoch, done: c.Size, sent: c.Size, state: shardDone, journal: []byte("x")})
+	}()
+	select {
+	case err := <-saved:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(time.Minute):
+		t.Error("it waits until the step is over")
+		step.Rollback(context.Background())
+		<-saved
+	}
+}
+
 // An outcome that the database will never take does not stop the others.
 func TestFaultyOutcomeIsSetAside(t *testing.T) {
 	t.Parallel()

@@ -83,7 +83,7 @@ func closePlans(ctx context.Context, q querier, d *dropping) error {
 			SELECT f.id FROM fanout f
 			WHERE f.finished IS NULL AND (f.planned IS NULL OR f.error <> '') AND f.accepted <= $3
 				AND ($1 = 0 OR f.list = $1) AND ($2::uuid IS NULL OR f.post = $2)
-			ORDER BY f.id FOR UPDATE OF f)
+			ORDER BY f.id FOR NO KEY UPDATE OF f)
 		UPDATE fanout f SET planned = COALESCE(f.planned, now()), error = '' FROM open WHERE f.id = open.id`,
 		d.List, d.post(), d.cut)
 	if err != nil {

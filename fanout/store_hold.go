@@ -149,7 +149,7 @@ func prolongHeld(ctx context.Context, q querier) error {
 				WHERE h.list = ANY(ARRAY[0, f.list]) AND h.post = ANY(ARRAY[`+noPost+`, f.post]) AND (h.dest = 0
 					OR EXISTS (SELECT FROM shard s WHERE s.fanout = f.id AND s.dest = h.dest AND s.state <> 'done')
 					OR EXISTS (SELECT FROM delivery d WHERE d.fanout = f.id AND d.dest = h.dest AND d.state = 'deferred')))
-			ORDER BY f.id LIMIT 1000 FOR UPDATE OF f SKIP LOCKED)
+			ORDER BY f.id LIMIT 1000 FOR NO KEY UPDATE OF f SKIP LOCKED)
 		UPDATE fanout f SET expires = now() + interval '26 hours' FROM late WHERE f.id = late.id`)
 	if err != nil {
 		return fmt.Errorf("time of what is held: %w", err)

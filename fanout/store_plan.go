@@ -30,7 +30,7 @@ func lockUnplanned(ctx context.Context, tx pgx.Tx, limit int) ([]unplannedPost, 
 			AND NOT EXISTS (SELECT FROM fanout f WHERE f.list = p.list AND f.planned IS NULL)
 			AND NOT EXISTS (SELECT FROM post o WHERE o.list = p.list AND o.state = 'accepted' AND o.planned IS NULL
 				AND (o.accepted, o.id) < (p.accepted, p.id))
-		ORDER BY p.accepted, p.id LIMIT $1 FOR UPDATE OF p SKIP LOCKED`, limit)
+		ORDER BY p.accepted, p.id LIMIT $1 FOR NO KEY UPDATE OF p SKIP LOCKED`, limit)
 	if err != nil {
 		return nil, fmt.Errorf("unplanned posts: %w", err)
 	}
@@ -158,13 +158,14 @@ type planRow struct {
 }
 
 // lockPlan takes the fan-out whose last step was longest ago; nil if there is none or other nodes have
-// them all.
+// them all. The lock leaves the key alone: outcomes of shards that are being sent refer to it, and a
+// step takes as long as many of them.
 func lockPlan(ctx context.Context, tx pgx.Tx) (*planRow, error) {
 	found, err := collect[planRow](ctx, tx, `
 		SELECT f.id, f.list, f.verp, f.accepted, f.lists, f.plan_list, f.plan_domain, f.plan_member, f.copies, p.author, d.name AS host
 		FROM fanout f JOIN post p ON p.id = f.post JOIN list l ON l.id = f.list JOIN domain d ON d.id = l.domain
 		WHERE f.planned IS NULL AND f.error = ''
-		ORDER BY f.stepped LIMIT 1 FOR UPDATE OF f SKIP LOCKED`)
+		ORDER BY f.stepped LIMIT 1 FOR NO KEY UPDATE OF f SKIP LOCKED`)
 	if err != nil {
 		return nil, fmt.Errorf("unplanned fan-outs: %w", err)
 	}

@@ -126,7 +126,7 @@ func finishFanouts(ctx context.Context, q querier) error {
 			WHERE f.finished IS NULL AND f.planned IS NOT NULL AND f.error = ''
 				AND NOT EXISTS (SELECT FROM shard s WHERE s.fanout = f.id AND s.state <> 'done')
 				AND NOT EXISTS (SELECT FROM delivery d WHERE d.fanout = f.id AND d.state = 'deferred')
-			ORDER BY f.id LIMIT 500 FOR UPDATE SKIP LOCKED),
+			ORDER BY f.id LIMIT 500 FOR NO KEY UPDATE SKIP LOCKED),
 		let AS (
 			DELETE FROM hold h USING fanout f, through WHERE f.id = through.id AND h.post = f.post),
 		forgotten AS (
