@@ -307,6 +307,9 @@ func TestBrowserHeldPost(t *testing.T) {
 	}})
 	c.says("228\ndelivered") // without anybody reloading the page
 	c.look("progress-late")
+	f.now.Store(&admin.Fanout{Planned: true, Copies: 240_000, Delivered: 800, Bounced: 1002, Waiting: 238_198, Paused: true, Stopped: true})
+	c.says("refused too many of its copies")
+	c.look("progress-stopped")
 	f.now.Store(&admin.Fanout{Planned: true, Copies: 240, Delivered: 237, Bounced: 3})
 	c.says("Done: 240 copies.")
 }
@@ -315,7 +318,11 @@ func TestBrowserHeldPost(t *testing.T) {
 // without a hole among them.
 func TestBrowserQueueOnAPhone(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(c *admin.Config) { c.Queue = &fanout{} })
+	alarms := &control{}
+	alarms.full.Store(true)
+	w := newWorld(t, func(c *admin.Config) {
+		c.Queue, c.Control, c.RedirectedTo = &fanout{}, alarms, "everything@staging.example"
+	})
 	c := newChromium(t, w.url)
 	c.signIn("admin@people.example")
 	// Each time into a language that the page is not in yet, or there is nothing to wait for.

@@ -24,6 +24,7 @@ type Fanout struct {
 	Waiting   int64 // not tried yet
 	Replies   []Answer
 	Paused    bool // by somebody, until it is resumed
+	Stopped   bool // paused because too many of its copies were refused
 	Held      bool // with its list, or with all mail
 	Cancelled bool // what was left of it was given up
 }

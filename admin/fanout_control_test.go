@@ -75,6 +75,8 @@ func TestPauseResumeCancel(t *testing.T) {
 	v.post(path+"/pause", nil).wantTo(path)
 	f.now.Store(&admin.Fanout{Planned: true, Copies: 1000, Waiting: 1000, Paused: true})
 	v.get(path).want(http.StatusOK, ".note.good", ".badge.warn", `form[action$="/resume"] button`).wantText("until somebody resumes it")
+	f.now.Store(&admin.Fanout{Planned: true, Copies: 1000, Waiting: 1000, Paused: true, Stopped: true})
+	v.get(path).want(http.StatusOK, `form[action$="/resume"] button`).wantText("Servers refused too many of its copies for good. Nothing is sent until somebody resumes it")
 	v.post(path+"/resume", nil).wantTo(path)
 	f.now.Store(&admin.Fanout{Planned: true, Copies: 1000, Waiting: 1000, Held: true})
 	v.get(path).want(http.StatusOK, `form[action$="/pause"] button`).wantText("held by an administrator")

@@ -59,7 +59,8 @@ type message struct {
 	utf8          bool
 	sender        smtp.Address // envelope sender of copies that are not personal
 	redirect      smtp.Address // gets all copies, if there is one
-	host          string       // the list's domain; of what no list sends, the site's name
+	verdicts      verdicts
+	host          string // the list's domain; of what no list sends, the site's name
 	personal      bool
 	seals         Sealer
 	day           int // of the acceptance, so that a later attempt has the same seal

@@ -15,6 +15,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"muster/lists"
 	"muster/smtp"
 	"muster/smtp/smtpclient"
 )
@@ -45,6 +46,11 @@ type Config struct {
 	Connections int // to a destination; 0: DefaultConnections
 	// MaxBacklog is how many copies may wait before Full says so; 0: any number.
 	MaxBacklog int64
+	// MaxRefused is how many of a hundred copies of a post may be refused for good before it is paused;
+	// 0: all. Fewer than a thousand refusals pause nothing.
+	MaxRefused int
+	// Stopped is told of a post that was paused for that; nil: nobody is.
+	Stopped func(context.Context, lists.Stopped) error
 	// Rules are what is set for some destinations.
 	Rules []Rule
 	// Encryption is that of connections where no rule says otherwise.

@@ -39,6 +39,9 @@ type library struct {
 	dir   string       // of files
 	to    smtp.Address // gets all copies, if there is one
 
+	percent int64 // of copies that may be refused; 0: all
+	stopper stopper
+
 	mu    sync.Mutex
 	shelf map[int64]*volume
 }
@@ -57,10 +60,12 @@ type volume struct {
 func newLibrary(pool *pgxpool.Pool, cfg *Config) *library {
 	return &library{
 		pool: pool, seals: cfg.Seals, keys: cfg.Keys, mail: cfg.Mail,
-		site:  site{hostname: cfg.Hostname, base: cfg.BaseURL},
-		dir:   cfg.SpoolDir,
-		to:    cfg.RedirectTo,
-		shelf: map[int64]*volume{},
+		site:    site{hostname: cfg.Hostname, base: cfg.BaseURL},
+		dir:     cfg.SpoolDir,
+		to:      cfg.RedirectTo,
+		percent: int64(cfg.MaxRefused),
+		stopper: stopper{pool: pool, log: cfg.Log, tell: cfg.Stopped, wait: 2 * cfg.pace.sweep},
+		shelf:   map[int64]*volume{},
 	}
 }
 
@@ -79,7 +84,7 @@ func (l *library) borrow(ctx context.Context, fanout int64) (*message, error) {
 	if first {
 		m, err := l.compose(ctx, fanout)
 		if m != nil {
-			m.redirect = l.to
+			m.redirect, m.verdicts.percent = l.to, l.percent
 		}
 		l.mu.Lock()
 		v.fill(m, err)

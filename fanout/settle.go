@@ -13,11 +13,17 @@ import (
 func (r *run) settle(b *batch, host string, answer refusal) {
 	now := time.Now()
 	first := 0 // of the recipients in a row that were answered the same
+	var all, refused int64
+	var last *smtp.Reply // of the refusals
 	for i, place := range b.who {
 		said := b.said(i, answer)
 		if v := judge(said.stage, said.reply); v == delivered {
 			r.succeed(place)
+			all++
 		} else {
+			if v == bounce {
+				all, refused, last = all+1, refused+1, said.reply
+			}
 			r.fail(place, v, said, host)
 		}
 		if i+1 == len(b.who) || b.who[i+1] != place+1 || b.said(i+1, answer).reply != said.reply {
@@ -28,6 +34,7 @@ func (r *run) settle(b *batch, host string, answer refusal) {
 	r.flying--
 	r.breaks = 0
 	r.pass(b.to)
+	r.heed(all, refused, host, last)
 }
 
 // said is what recipient i was answered: a refusal, or what came to the text.
@@ -104,8 +111,11 @@ func (r *run) pass(to int) {
 	r.outcome.done = r.Done + int32(r.settled)
 }
 
-// stopped says whether nothing more of the run is to be begun: somebody holds it, or dropped it.
-func (r *run) stopped() bool { return r.stop != nil && r.stop.Load() }
+// stopped says whether nothing more of the run is to be begun: somebody holds it, or dropped it, or
+// its post is being stopped.
+func (r *run) stopped() bool {
+	return r.stop != nil && r.stop.Load() || r.message != nil && r.message.verdicts.stop.Load()
+}
 
 // shorten leaves the places that were not given to a batch to whoever claims the shard next.
 func (r *run) shorten() {

@@ -27,7 +27,7 @@ const sqlLateLists = `
 			SELECT n.list FROM l CROSS JOIN LATERAL (
 				SELECT x.list FROM fanout x WHERE x.finished IS NULL AND x.list > l.list ORDER BY x.list LIMIT 1) n)
 		SELECT l.list FROM l WHERE EXISTS (
-			SELECT FROM fanout f WHERE f.list = l.list AND f.finished IS NULL AND f.post IS NOT NULL AND f.accepted <= now() - $1::interval)`
+			SELECT FROM fanout f WHERE f.list = l.list AND f.finished IS NULL AND f.post IS NOT NULL AND f.expires > now() AND f.accepted <= now() - $1::interval)`
 
 // selectLateLists finds the lists that may have something late.
 func selectLateLists(ctx context.Context, q querier, after time.Duration) ([]int64, error) {
@@ -48,12 +48,13 @@ type lateFanout struct {
 	Aside    bool
 }
 
-// Mail to owners is left out: they would be told by the same way. So is what is held as a whole.
+// Mail to owners is left out: they would be told by the same way. So is what is held as a whole, and
+// what was set aside for so long that it would have bounced by now.
 const sqlLateFanouts = `
 		SELECT s.fanout AS id, s.post, s.ref, s.subject, s.accepted, s.aside
 		FROM (SELECT f.id AS fanout, 0::bigint AS dest, '' AS given_up, p.id AS post, p.ref, p.subject, f.accepted, f.error <> '' AS aside
 			FROM fanout f JOIN post p ON p.id = f.post
-			WHERE f.list = $1 AND f.finished IS NULL AND f.accepted <= now() - $2::interval AND p.kind = 'post') s
+			WHERE f.list = $1 AND f.finished IS NULL AND f.expires > now() AND f.accepted <= now() - $2::interval AND p.kind = 'post') s
 		WHERE NOT ` + heldShard + ` ORDER BY s.accepted, s.fanout LIMIT $3`
 
 func selectLateFanouts(ctx context.Context, q querier, list int64, after time.Duration) ([]lateFanout, error) {

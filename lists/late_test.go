@@ -84,3 +84,28 @@ func TestTellLateIsLimited(t *testing.T) {
 		t.Errorf("%d mails to one owner", mailed)
 	}
 }
+
+// The owners of a list are told of a post that was stopped, a few times a day.
+func TestTellStopped(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	l := s.list("dev@lists.example", map[string]string{"post_policy": "anyone"}, "ann@a.example")
+	out := s.accept(post("1", "zoe@z.example", "dev@lists.example"))
+	s.notices()
+	stopped := lists.Stopped{List: l.ID, Post: out[0].Post, Answered: 1500, Refused: 1000, Host: "mx.b.example", Reply: "550 5.1.1 No"}
+	for range 7 {
+		if err := s.TellStopped(t.Context(), stopped); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sent := s.noticed("stopped ann@a.example", "stopped ann@a.example", "stopped ann@a.example", "stopped ann@a.example", "stopped ann@a.example")
+	ref := one[string](s, `SELECT ref FROM post`)
+	if p := sent[0].Params; p["URL"] != "/manage/lists/dev@lists.example/posts/"+ref || p["Refused"] != 1000.0 || p["Answer"] != "550 5.1.1 No" {
+		t.Errorf("%v", p)
+	}
+	stopped.List += 1000
+	if err := s.TellStopped(t.Context(), stopped); err != nil {
+		t.Error(err)
+	}
+	s.noticed()
+}

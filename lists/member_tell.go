@@ -51,7 +51,7 @@ func (s *Service) tellLeft(ctx context.Context, q querier, l List, m Member) err
 func (s *Service) listURL(l List) string { return s.url("lists", l.Address().String()) }
 
 // tellOwners mails each owner of a list.
-func (s *Service) tellOwners(ctx context.Context, q querier, kind string, l List, about AboutMemberParams) error {
+func (s *Service) tellOwners(ctx context.Context, q querier, kind string, l List, params any) error {
 	roles, err := selectRoles(ctx, q, l.ID)
 	if err != nil {
 		return fmt.Errorf("roles of %s: %w", l.Address(), err)
@@ -60,7 +60,7 @@ func (s *Service) tellOwners(ctx context.Context, q querier, kind string, l List
 		if r.Role != RoleOwner {
 			continue
 		}
-		if err := queueNotice(ctx, q, Notice{Kind: kind, List: l.ID, Address: r.Address, Params: about}); err != nil {
+		if err := queueNotice(ctx, q, Notice{Kind: kind, List: l.ID, Address: r.Address, Params: params}); err != nil {
 			return err
 		}
 	}

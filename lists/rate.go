@@ -34,6 +34,7 @@ type limits struct {
 	answersPerAddress    limit // mails that answer commands
 	latePerList          limit // mails to owners about what is late
 	latePerOwner         limit
+	stoppedPerList       limit // mails to owners about posts that were stopped
 }
 
 func defaultLimits() limits {
@@ -55,6 +56,7 @@ func defaultLimits() limits {
 		answersPerAddress:    limit{"answer-address", 10, 24 * time.Hour},
 		latePerList:          limit{"late-list", 1, 24 * time.Hour},
 		latePerOwner:         limit{"late-owner", 5, 24 * time.Hour},
+		stoppedPerList:       limit{"stopped-list", 5, 24 * time.Hour},
 	}
 }
 

@@ -17,7 +17,7 @@ func samples() map[string]any {
 		"Reply": "garden-confirm+abcdefghijklmnopqrstuvwxyz@lists.example", "Minutes": 15.0,
 		"LeaveURL": "https://lists.example/leave/abcdefghijklmnopqrstuvwxyz", "Name": "Bob Baumann", "Reason": "We are full.\nSorry.",
 		"Author": "eve@evil.example", "Subject": "Tulips", "Size": 1234.0, "MessageID": "<1@member.example>", "Sentence": "Only members may post.",
-		"PostmasterAddress": "postmaster@lists.example", "Copies": 1012.0, "More": false, "Others": 3.0,
+		"PostmasterAddress": "postmaster@lists.example", "Answered": 1500.0, "Answer": "550 5.1.1 No such user", "Refused": 1012.0, "Host": "mx.member.example", "Copies": 1012.0, "More": false, "Others": 3.0,
 		"Posts": []any{
 			map[string]any{"Subject": "Tulips", "Accepted": "2026-11-24T09:12:00.5+01:00", "Copies": 1011.0, "Aside": false, "URL": "https://lists.example/manage/lists/garden@lists.example/posts/1"},
 			map[string]any{"Subject": "", "Accepted": "2026-11-24T10:12:00Z", "Copies": 1.0, "Aside": false, "URL": ""},

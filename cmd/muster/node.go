@@ -180,6 +180,7 @@ func (n *node) newEngine() (*fanout.Engine, error) {
 	c := fanout.Config{
 		Hostname: n.cfg.Hostname, BaseURL: n.cfg.BaseURL, Seals: n.seals, Keys: n.keys, Mail: templates.Mail,
 		Identity: n.identity.name, Connections: n.cfg.Connections, MaxBacklog: int64(n.cfg.MaxBacklog),
+		MaxRefused: n.cfg.MaxRefused, Stopped: n.stopped,
 		SpoolDir: n.cfg.DataDir, Log: n.log,
 		Grace: n.cfg.ShutdownTimeout * 3 / 4, // the rest is for saving what came of it
 	}
@@ -215,6 +216,11 @@ func (n *node) seals(ctx context.Context) (fanout.Sealer, error) { return n.list
 // keys are those that sign for a domain. The lists are made after the engine.
 func (n *node) keys(ctx context.Context, domain string) ([]*dkim.Key, error) {
 	return n.lists.SigningKeys(ctx, domain)
+}
+
+// stopped tells owners of a post that the fan-out has paused.
+func (n *node) stopped(ctx context.Context, s lists.Stopped) error {
+	return n.lists.TellStopped(ctx, s)
 }
 
 // close releases what the node holds, the database last.

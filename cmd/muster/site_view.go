@@ -26,6 +26,11 @@ func (v siteView) Progress(ctx context.Context, post uuid.UUID) (admin.Fanout, e
 	if f.Paused, f.Held, err = v.engine.HoldsPost(ctx, post); err != nil {
 		return admin.Fanout{}, err
 	}
+	if f.Paused {
+		if f.Stopped, err = v.engine.IsStopped(ctx, post); err != nil {
+			return admin.Fanout{}, err
+		}
+	}
 	for _, r := range p.Replies {
 		f.Replies = append(f.Replies, admin.Answer{Host: r.Host, Reply: r.Text, Copies: r.Copies, Last: r.Last})
 	}

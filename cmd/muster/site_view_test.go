@@ -52,7 +52,7 @@ func TestSiteHoldsAndDropsMail(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	v := siteView{fanout.New(n.db.Pool, fanout.Config{})}
+	v := siteView{fanout.New(n.db.Pool, fanout.Config{MaxBacklog: 1})}
 	for range 2 { // the second time it is so already
 		if err := v.HoldAll(t.Context(), "ann@b.example"); err != nil {
 			t.Fatal(err)
@@ -89,10 +89,16 @@ func TestSiteHoldsAndDropsMail(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if f, err := v.Progress(t.Context(), post); err != nil || !f.Paused || !f.Held || f.Waiting != 2 || f.Done() {
+	if f, err := v.Progress(t.Context(), post); err != nil || !f.Paused || f.Stopped || !f.Held || f.Waiting != 2 || f.Done() {
 		t.Errorf("%+v, %v", f, err)
 	}
-	if b, err := v.Queue(t.Context()); err != nil || b.Held != 2 || len(b.Holds) != 2 || !b.Holds[0].All() || b.Holds[1].Post != "Hello" {
+	if _, err := n.db.Pool.Exec(t.Context(), `UPDATE hold SET actor = 'muster' WHERE post = $1`, post); err != nil {
+		t.Fatal(err)
+	}
+	if f, err := v.Progress(t.Context(), post); err != nil || !f.Stopped {
+		t.Errorf("a post that was stopped: %+v, %v", f, err)
+	}
+	if b, err := v.Queue(t.Context()); err != nil || b.Most != 1 || b.Held != 2 || len(b.Holds) != 2 || !b.Holds[0].All() || b.Holds[1].Post != "Hello" {
 		t.Errorf("%+v, %v", b, err)
 	}
 	for range 2 {

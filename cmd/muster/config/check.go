@@ -106,6 +106,7 @@ func (c *Config) check() error {
 		{"tls_key", checkPair(c.TLSCert, c.TLSKey)},
 		{"base_url", checkBaseURL(c.BaseURL)},
 		{"relay", checkRelays(c.Relay)},
+		{"max_refused", checkPercent(c.MaxRefused)},
 		{"redirect_all_to", checkRedirect(c.RedirectAllTo)},
 		{"tls_out", checkEncryption(c.TLSOut)},
 		{"destination", checkDestinations(c.Destination)},
@@ -250,6 +251,13 @@ func checkRelay(s string) error {
 	u, err := url.Parse(s)
 	if err != nil || u.Scheme != "smtp" && u.Scheme != "smtps" || u.Hostname() == "" || strings.Trim(u.Path, "/") != "" {
 		return fmt.Errorf("%q is not smtp://[user:password@]host:port or smtps://…", hidePassword(s))
+	}
+	return nil
+}
+
+func checkPercent(n int) error {
+	if n > 100 {
+		return fmt.Errorf("%d of a hundred is more than all", n)
 	}
 	return nil
 }

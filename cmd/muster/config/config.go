@@ -25,6 +25,7 @@ type Config struct {
 	Connections         int           `koanf:"connections"`
 	MaxBacklog          int           `koanf:"max_backlog"`
 	WarnLate            time.Duration `koanf:"warn_late"`
+	MaxRefused          int           `koanf:"max_refused"`
 	RedirectAllTo       string        `koanf:"redirect_all_to"`
 	Destination         []Destination `koanf:"destination"`
 	TLSOut              string        `koanf:"tls_out"`

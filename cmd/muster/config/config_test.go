@@ -132,6 +132,7 @@ func TestMistakesAreNamedWithTheirPlace(t *testing.T) {
 		{"half a pair", "", nil, []string{"--tls-key", "k.pem"}, []string{"tls_cert and tls_key"}},
 		{"no address", "redirect_all_to = \"me\"\n", nil, nil, []string{"muster.toml:1", "redirect_all_to", "test@lists.example"}},
 		{"address not ASCII", "", []string{"MUSTER_REDIRECT_ALL_TO=mü@a.example"}, nil, []string{"MUSTER_REDIRECT_ALL_TO", "not ASCII"}},
+		{"more than all", "", nil, []string{"--max-refused", "101"}, []string{"--max-refused", "more than all"}},
 		{"bad level", "log_level = \"loud\"", nil, nil, []string{"muster.toml:1", "debug, info, warn, error"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -200,8 +201,8 @@ recipients = 50
 func TestOff(t *testing.T) {
 	t.Parallel()
 	for _, value := range []string{"0", `"0"`, `"0s"`} {
-		c, err := load(t, "warn_late = "+value+"\n", nil)
-		if err != nil || c.WarnLate != 0 {
+		c, err := load(t, "warn_late = "+value+"\nmax_refused = 0\n", nil)
+		if err != nil || c.WarnLate != 0 || c.MaxRefused != 0 {
 			t.Fatalf("%s: %v, %v", value, c.WarnLate, err)
 		}
 		var out bytes.Buffer

@@ -14,7 +14,7 @@ func (s Setting) parse(value any) (any, error) {
 	case Bool:
 		return parseBool(value)
 	case Number:
-		return parseNumber(value)
+		return s.parseNumber(value)
 	case Duration:
 		return s.parseDuration(value)
 	case Octets:
@@ -44,8 +44,11 @@ func parseBool(value any) (bool, error) {
 	return b, nil
 }
 
-func parseNumber(value any) (int, error) {
+func (s Setting) parseNumber(value any) (int, error) {
 	n, err := strconv.Atoi(fmt.Sprint(value))
+	if s.Off && err == nil && n == 0 {
+		return 0, nil
+	}
 	if err != nil || n < 1 {
 		return 0, fmt.Errorf("%v is not a whole number from 1 up", value)
 	}

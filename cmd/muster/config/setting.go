@@ -29,7 +29,7 @@ type Setting struct {
 	Doc        string
 	// Reply is what a client is told that goes over the limit.
 	Reply string
-	// Off says that 0 is taken too, for never.
+	// Off says that 0 is taken too, of a number or a duration, for never.
 	Off bool
 	// NotTrusted says that clients of trusted networks are exempt from the limit.
 	NotTrusted bool
