@@ -22,7 +22,7 @@ export PATH := $(CURDIR)/var/peers/postfix/usr/sbin:$(PATH)
 export LD_LIBRARY_PATH := $(CURDIR)/var/peers/postfix/usr/lib/postfix
 endif
 
-.PHONY: build demo test test-long lint fmt cover fuzz bench bench-peers bench-go test-openssl clean
+.PHONY: build demo test test-long lint fmt cover fuzz bench bench-scaling bench-peers bench-go test-openssl clean
 
 build:
 	$(GO) build -o muster ./cmd/muster
@@ -79,7 +79,14 @@ bench: build
 	@$(NEED) postgresql postfix
 	$(GO) run ./bench
 
-# The same against other list managers, which take their time. They run in directories of their own,
+# What grows with lists, members, posts and nodes, in less than ten minutes; and the tables and curves
+# of docs/scaling.md that are made from it.
+bench-scaling: build
+	@$(NEED) postgresql
+	$(GO) run ./bench -scaling
+	$(GO) run ./bench/simulate -write docs
+
+# As bench, against other list managers, which take their time. They run in directories of their own,
 # as root, who may give those to the users that the programs run as.
 bench-peers: build
 	@$(NEED) postgresql postfix mlmmj mailman

@@ -22,6 +22,8 @@ type counter struct {
 	taken     atomic.Int64
 	target    atomic.Int64
 	reached   chan time.Time // capacity 1: when the target was
+	defers    atomic.Int64   // one in so many recipients is put off; 0: none
+	asked     atomic.Int64   // recipients so far
 	open      sync.WaitGroup
 
 	mu    sync.Mutex
@@ -170,6 +172,12 @@ func (l *longLine) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// putsOff says whether the next recipient is.
+func (c *counter) putsOff() bool {
+	every := c.defers.Load()
+	return every > 0 && c.asked.Add(1)%every == 0
+}
+
 // count adds the recipients of a message that was taken.
 func (c *counter) count(n int64) {
 	target := c.target.Load()
@@ -213,9 +221,17 @@ func (r *receiver) obey(line []byte) bool {
 		r.recipients = 0
 		r.say("250 ok\r\n")
 	case bytes.Equal(verb, []byte("RCPT")):
+		if r.counter.putsOff() {
+			r.say("451 4.2.1 later\r\n")
+			break
+		}
 		r.recipients++
 		r.say("250 ok\r\n")
 	case bytes.Equal(verb, []byte("DATA")):
+		if r.recipients == 0 { // what was pipelined after a recipient that was put off
+			r.say("503 5.5.1 no recipients\r\n")
+			break
+		}
 		r.say("354 go on\r\n")
 		if r.out.Flush() != nil || !r.text() {
 			return false

@@ -18,7 +18,7 @@ import (
 
 // config is the command line.
 type config struct {
-	muster  string // the binary
+	binary  string // of Muster
 	work    string
 	out     string
 	runs    int
@@ -27,6 +27,10 @@ type config struct {
 	posts   int
 	peers   bool
 	only    string
+
+	scaling     bool // measure what grows with what, in place of the rows
+	window      time.Duration
+	flowMembers int
 }
 
 func main() {
@@ -48,6 +52,13 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 		return err
 	}
 	defer b.close()
+	if c.scaling {
+		m, err := b.measureScaling(ctx)
+		if err != nil {
+			return err
+		}
+		return m.Write(c.out)
+	}
 	rows, err := b.measure(ctx)
 	if err != nil {
 		return err
@@ -61,17 +72,27 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 func parse(args []string) (config, error) {
 	var c config
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	flags.StringVar(&c.muster, "muster", "./muster", "the binary to measure")
+	flags.StringVar(&c.binary, "muster", "./muster", "the binary to measure")
 	flags.StringVar(&c.work, "work", "bench/work", "where the run keeps its database; emptied first. A disk, not a RAM disk")
-	flags.StringVar(&c.out, "out", "bench/results.json", "where the results go")
+	flags.StringVar(&c.out, "out", "", "where the results go (default bench/results.json, or bench/scaling.json)")
 	flags.IntVar(&c.runs, "runs", 3, "pairs of a row")
 	flags.IntVar(&c.members, "members", 100_000, "members of a list")
 	flags.IntVar(&c.million, "million", 1_000_000, "members of the large list")
 	flags.IntVar(&c.posts, "posts", 20_000, "posts of an accept run")
 	flags.BoolVar(&c.peers, "peers", false, "also other list managers: needs root, Debian's postfix, mlmmj and mailman3")
 	flags.StringVar(&c.only, "only", "", "a regular expression of the parts to measure: import, expn, fanout, beside, distant, first, dkim, accept, peers, queueing")
+	flags.BoolVar(&c.scaling, "scaling", false, "in place of the rows, what grows with lists, members, posts and nodes: see docs/scaling.md")
+	flags.DurationVar(&c.window, "window", 4*time.Second, "of -scaling, how long each of its flows is watched")
+	flags.IntVar(&c.flowMembers, "flow", flowMembers, "of -scaling, members of each of the ten lists that its flows go to")
 	if err := flags.Parse(args); err != nil {
 		return c, err
+	}
+	switch {
+	case c.out != "":
+	case c.scaling:
+		c.out = "bench/scaling.json"
+	default:
+		c.out = "bench/results.json"
 	}
 	if c.runs < 2 { // each of the first two makes a list that other rows use
 		return c, fmt.Errorf("-runs %d: at least 2", c.runs)
@@ -80,7 +101,7 @@ func parse(args []string) (config, error) {
 		return c, fmt.Errorf("-only: %w", err)
 	}
 	var err error
-	for _, path := range []*string{&c.muster, &c.work, &c.out} {
+	for _, path := range []*string{&c.binary, &c.work, &c.out} {
 		if *path, err = filepath.Abs(*path); err != nil {
 			return c, err
 		}
@@ -117,16 +138,19 @@ func newBench(ctx context.Context, c config, log io.Writer) (*bench, error) {
 }
 
 func (b *bench) start(ctx context.Context) (err error) {
-	if b.source, err = find("smtp-source"); err != nil {
-		return err
-	}
 	if b.store, err = openStore(ctx, filepath.Join(b.work, "data")); err != nil {
 		return err
 	}
-	if b.sink, err = startSink(ctx); err != nil {
-		return err
+	b.muster = &muster{binary: b.binary, dir: b.work}
+	if !b.scaling { // which has no yardsticks
+		if b.source, err = find("smtp-source"); err != nil {
+			return err
+		}
+		if b.sink, err = startSink(ctx); err != nil {
+			return err
+		}
+		b.muster.relay = b.sink.addr
 	}
-	b.muster = &muster{binary: b.config.muster, dir: b.work, relay: b.sink.addr}
 	return b.muster.run(ctx, "migrate")
 }
 

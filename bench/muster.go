@@ -20,6 +20,10 @@ type muster struct {
 	binary string
 	dir    string
 	relay  string
+	// database is the URL of one that is shared, "" for the private one; settings are flags of serve
+	// beside the usual.
+	database string
+	settings []string
 
 	smtp    string // where it listens
 	process *exec.Cmd
@@ -28,7 +32,11 @@ type muster struct {
 
 // command is the binary on the data directory of this run.
 func (m *muster) command(ctx context.Context, args ...string) *exec.Cmd {
-	return exec.CommandContext(ctx, m.binary, append(args, "--data-dir", filepath.Join(m.dir, "data"))...)
+	args = append(args, "--data-dir", filepath.Join(m.dir, "data"))
+	if m.database != "" {
+		args = append(args, "--database-url", m.database)
+	}
+	return exec.CommandContext(ctx, m.binary, args...)
 }
 
 // run runs a command to its end.
@@ -69,8 +77,12 @@ func (m *muster) serve(ctx context.Context, roles string) error {
 		return err
 	}
 	defer log.Close() // the child has its own
-	cmd := m.command(context.WithoutCancel(ctx), "serve", "--hostname", "lists.example", "--smtp-listen", smtp,
-		"--http-listen", http, "--base-url", "http://"+http, "--relay", "smtp://"+m.relay, "--roles", roles)
+	args := append([]string{"serve", "--hostname", "lists.example", "--smtp-listen", smtp,
+		"--http-listen", http, "--base-url", "http://" + http, "--roles", roles}, m.settings...)
+	if m.relay != "" {
+		args = append(args, "--relay", "smtp://"+m.relay)
+	}
+	cmd := m.command(context.WithoutCancel(ctx), args...)
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {
 		return err
