@@ -15,9 +15,6 @@ import (
 // clock that ticks a hundred times a second.
 const runCopies = 20_000
 
-// runPatience bounds one run. What was sent by then is what counts.
-const runPatience = 100 * time.Second
-
 func sizeName(members int) string { return fmt.Sprintf("size%d", members) }
 
 // sizes are those of the lists, up to what the command line calls a million.
@@ -231,14 +228,14 @@ func (s *scaling) postTo(ctx context.Context, far *counter, members int) (taken 
 	if err := p.post(1); err != nil {
 		return 0, 0, err
 	}
-	bounded, cancel := context.WithTimeout(ctx, runPatience)
+	bounded, cancel := context.WithTimeout(ctx, s.patience)
 	defer cancel()
-	if _, err = far.await(bounded, runPatience); err == nil {
+	if _, err = far.await(bounded, 2*s.patience); err == nil { // bounded is what ends it
 		_, err = s.awaitFanout(bounded, id, before)
 	}
 	took = time.Since(p.accepted)
 	if errors.Is(bounded.Err(), context.DeadlineExceeded) && ctx.Err() == nil {
-		s.say("%d of %d copies in %v: the rest is left", far.taken.Load(), members, runPatience)
+		s.say("%d of %d copies in %v: the rest is left", far.taken.Load(), members, s.patience)
 		err = nil
 	}
 	return int(far.taken.Load()), took, err
@@ -270,7 +267,7 @@ func (s *scaling) measureDeferred(ctx context.Context, m *capacity.Measured) err
 	if err := p.post(1); err != nil {
 		return err
 	}
-	deadline := time.Now().Add(runPatience)
+	deadline := time.Now().Add(peerPatience)
 	for n := 0; n < members/every; {
 		if n, err = s.store.deferred(ctx); err != nil {
 			return err
@@ -286,7 +283,7 @@ func (s *scaling) measureDeferred(ctx context.Context, m *capacity.Measured) err
 	if err := s.command(ctx, "queue", "retry", "--all"); err != nil {
 		return err
 	}
-	if _, err := far.await(ctx, runPatience); err != nil {
+	if _, err := far.await(ctx, peerPatience); err != nil {
 		return err
 	}
 	if err := s.store.awaitFinished(ctx); err != nil {
