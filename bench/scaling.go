@@ -109,6 +109,9 @@ func (s *store) clearQueue(ctx context.Context) error {
 // measureIdle looks at a node with nothing to do, for a while.
 func (s *scaling) measureIdle(ctx context.Context, m *capacity.Measured) error {
 	const while = 5 * time.Second
+	if err := s.store.checkpoint(ctx); err != nil { // what was imported is written by then
+		return err
+	}
 	if err := s.startNodes(ctx, 1, "smtp,fanout,clock,admin"); err != nil {
 		return err
 	}

@@ -89,9 +89,9 @@ func OtherTable(m *Measured) string {
 		t.row(what, rate, count(c.Muster), count(c.PostgreSQL), count(c.WAL), count(c.Statements), count(c.Disk))
 	}
 	for _, a := range m.Accepting {
-		line(fmt.Sprintf("a post of 4 KiB taken, %d clients", a.Clients), count(a.PerSecond), a.Cost)
+		line(fmt.Sprintf("a post of 4 KiB taken, clients: %d", a.Clients), count(a.PerSecond), a.Cost)
 	}
-	line("a copy put off once and sent 5 minutes later: beside the copy", "", m.Deferred)
+	line("what a copy costs more that was put off once", "", m.Deferred)
 	line("a copy forgotten after 14 days", "", m.Pruned)
 	line("a second of a node without work", "", m.Idle)
 	t.row("a member, imported in order", "", "", "", "", "", count(m.MemberOctets))
