@@ -1,6 +1,7 @@
 package fanout
 
 import (
+	"fmt"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -61,6 +62,59 @@ func TestDropOfAPostUnderWay(t *testing.T) {
 	attempts, err := e.Trace(t.Context(), post, last)
 	if err != nil || len(attempts) == 0 || attempts[len(attempts)-1].Reply != "dropped by ann@a.example" {
 		t.Errorf("the trace of %s is %+v, %v", last, attempts, err)
+	}
+}
+
+// What the transaction under way at a drop puts off is given up with the rest, though it was the last of
+// its shard; what it delivers is delivered.
+func TestDropGivesUpWhatIsPutOffJustThen(t *testing.T) {
+	t.Parallel()
+	for _, retried := range []bool{false, true} {
+		t.Run(fmt.Sprintf("retried=%t", retried), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			list := w.list("dev", 0)
+			const members = 60
+			w.members(list, members, 1)
+			s := newSink(t)
+			var full atomic.Bool
+			full.Store(retried)
+			s.rcpt = func(to string) string {
+				if full.Load() || to < "m000030" {
+					return "450 4.2.1 mailbox busy"
+				}
+				return ""
+			}
+			texts, dropped := make(chan struct{}, members), make(chan struct{})
+			s.text = func() {
+				texts <- struct{}{}
+				<-dropped
+			}
+			c := w.config(s.serve())
+			c.pace.retry = func(int) time.Duration { return time.Hour }
+			e, _ := w.start(c)
+			post := w.post(list, testMessage)
+			e.Wake()
+			if retried {
+				eventually(t, "all deferred", func() bool { return w.count(`SELECT count(*) FROM delivery WHERE shard IS NULL`) == members })
+				full.Store(false)
+				if _, _, err := e.Retry(t.Context(), Selection{Post: post}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			<-texts
+			d, err := e.Drop(t.Context(), Selection{Post: post}, "ann@a.example")
+			close(dropped)
+			if err != nil || d != (Dropped{Underway: members}) {
+				t.Errorf("%+v, %v", d, err)
+			}
+			w.finished()
+			p, err := e.Progress(t.Context(), post)
+			if err != nil || p.Delivered != 30 || p.Dropped != 30 || p.Deferred+p.Bounced+p.Waiting != 0 {
+				t.Errorf("%+v, %v", p, err)
+			}
+			s.once(t, 30)
+		})
 	}
 }
 

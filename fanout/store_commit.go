@@ -93,14 +93,18 @@ func (r *outcomeRows) add(o *outcome) {
 	}
 }
 
+// sqlLeftAs is the state that an outcome o leaves a shard s in. One that was given up meanwhile and is
+// through is given back, not done: who closes it gives up those with it that were put off just now.
+const sqlLeftAs = `CASE WHEN o.state = 'done' AND s.given_up <> '' THEN 'ready' ELSE o.state END`
+
 // saveOutcomes stores a batch of outcomes in one statement and returns the shards that are still
 // ours; what is told of the others writes nothing. Told again, an outcome changes nothing.
 func saveOutcomes(ctx context.Context, q querier, node int64, r *outcomeRows) ([]int64, error) {
 	// The batch that only moves shards forward is by far the most frequent. It takes its rows in the
 	// order of the outcomes, without a lock before: a lock is written to the log like a change.
 	const progress = `
-		UPDATE shard s SET done = o.done, sent = o.sent, dropped = o.dropped, state = o.state,
-			node = CASE o.state WHEN 'ready' THEN NULL ELSE s.node END
+		UPDATE shard s SET done = o.done, sent = o.sent, dropped = o.dropped, state = ` + sqlLeftAs + `,
+			node = CASE ` + sqlLeftAs + ` WHEN 'ready' THEN NULL ELSE s.node END
 		FROM unnest($2::bigint[], $3::int[], $4::int[], $5::int[], $6::int[], $7::text[])
 			AS o(shard, epoch, done, sent, dropped, state)
 		WHERE s.id = o.shard AND s.epoch = o.epoch AND s.node = $1
@@ -111,7 +115,8 @@ func saveOutcomes(ctx context.Context, q querier, node int64, r *outcomeRows) ([
 			SELECT * FROM unnest($2::bigint[], $3::int[], $4::int[], $5::int[], $6::int[], $7::text[])
 				AS o(shard, epoch, done, sent, dropped, state)),
 		held AS MATERIALIZED (
-			SELECT s.id, s.fanout, s.dest, s.done AS was, s.state AS before, o.done, o.sent, o.dropped, o.state
+			SELECT s.id, s.fanout, s.dest, s.done AS was, s.state AS before, o.done, o.sent, o.dropped,
+				` + sqlLeftAs + ` AS state
 			FROM o JOIN shard s ON s.id = o.shard AND s.epoch = o.epoch AND s.node = $1
 			ORDER BY s.id FOR UPDATE OF s),
 		moved AS (
