@@ -2,11 +2,43 @@ package fanout
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
 )
+
+// pages tells how many pages of tables and indexes a statement reads, and how. What it does is undone.
+func (w *world) pages(sql string, args ...any) (n int, plan string) {
+	w.t.Helper()
+	ctx := context.Background()
+	tx, err := w.pool.Begin(ctx)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback(ctx) }()
+	rows, err := tx.Query(ctx, "EXPLAIN (ANALYZE, BUFFERS) "+sql, args...)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	plan = strings.Join(lines, "\n")
+	for _, part := range strings.Split(plan, "Buffers: shared hit=")[1:] {
+		hit := 0
+		if _, err := fmt.Sscan(strings.Fields(part)[0], &hit); err != nil {
+			w.t.Fatal(err, plan)
+		}
+		n = max(n, hit) // the whole counts its parts, apart from those that write on the side
+	}
+	if n == 0 {
+		w.t.Fatal(plan)
+	}
+	return n, plan
+}
 
 // What is asked again and again may not read every copy that ever failed.
 func TestQueueReadsOnlyWhatWaits(t *testing.T) {

@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/jackc/pgx/v5"
 )
 
 func (w *world) advance(lines ...line) int64 {
@@ -199,26 +197,7 @@ func TestQueueOfAListCostsNothing(t *testing.T) {
 			"advance": {sqlAdvance, []any{[]int64{list}, []int64{here.dest}}},
 			"lines":   {sqlLines, []any{0, 0, advancePage}},
 		} {
-			tx, err := w.pool.Begin(t.Context())
-			if err != nil {
-				t.Fatal(err)
-			}
-			rows, err := tx.Query(t.Context(), "EXPLAIN (ANALYZE, BUFFERS) "+one.sql, one.args...)
-			if err != nil {
-				t.Fatal(name, err)
-			}
-			text, err := pgx.CollectRows(rows, pgx.RowTo[string])
-			if err != nil {
-				t.Fatal(name, err)
-			}
-			plan := strings.Join(text, "\n")
-			var pages int // of the whole: the first line that counts them
-			if _, err := fmt.Sscanf(plan[strings.Index(plan, "Buffers:"):], "Buffers: shared hit=%d", &pages); err != nil {
-				t.Fatal(name, err, plan)
-			}
-			if err := tx.Rollback(t.Context()); err != nil {
-				t.Fatal(err)
-			}
+			pages, plan := w.pages(one.sql, one.args...)
 			if pages > 60*shards || strings.Contains(plan, "Seq Scan on shard") {
 				t.Errorf("%s, %s: %d pages\n%s", what, name, pages, plan)
 			}

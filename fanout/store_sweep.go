@@ -2,6 +2,7 @@ package fanout
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -116,31 +117,48 @@ func expireShards(ctx context.Context, q querier) (int64, error) {
 	return n, nil
 }
 
-// finishFanouts closes the books on fan-outs of which nothing is left to do. The copies that were not
-// delivered, and whose members had not left, have bounced: nobody needs to count them. What a notice said is
-// forgotten then: there are links in it that sign in, confirm or leave.
-func finishFanouts(ctx context.Context, q querier) error {
-	_, err := q.Exec(ctx, `
-		WITH through AS (
-			SELECT f.id FROM fanout f
+// openFanout is where a fan-out stands among those that are not finished: by the end of its time.
+type openFanout struct {
+	expires time.Time
+	id      int64
+}
+
+// What is left of each is looked up by itself, with a limit, so that PostgreSQL goes to it in the index
+// whatever statistics say.
+const sqlFinish = `
+		WITH page AS MATERIALIZED (
+			SELECT f.id, f.expires FROM fanout f
+			WHERE f.finished IS NULL AND f.expires >= $1 AND (f.expires, f.id) > ($1, $2)
+			ORDER BY f.expires, f.id LIMIT $3),
+		through AS MATERIALIZED (
+			SELECT f.id FROM page p JOIN fanout f ON f.id = p.id
 			WHERE f.finished IS NULL AND f.planned IS NOT NULL AND f.error = ''
-				AND NOT EXISTS (SELECT FROM shard s WHERE s.fanout = f.id AND s.state <> 'done')
-				AND NOT EXISTS (SELECT FROM delivery d WHERE d.fanout = f.id AND d.state = 'deferred')
-			ORDER BY f.id LIMIT 500 FOR NO KEY UPDATE SKIP LOCKED),
+				AND (SELECT s.id FROM shard s WHERE s.fanout = f.id AND s.state <> 'done' LIMIT 1) IS NULL
+				AND (SELECT d.member FROM delivery d WHERE d.fanout = f.id AND d.state = 'deferred' LIMIT 1) IS NULL
+			ORDER BY f.id FOR NO KEY UPDATE OF f SKIP LOCKED),
 		let AS (
 			DELETE FROM hold h USING fanout f, through WHERE f.id = through.id AND h.post = f.post),
 		forgotten AS (
-			UPDATE notice n SET params = '{}' FROM fanout f JOIN through ON through.id = f.id WHERE n.id = f.notice)
-		UPDATE fanout f SET finished = now(), delivered = t.sent, dropped = t.dropped,
-			bounced = GREATEST(f.copies - t.sent - t.dropped, 0)
-		FROM (
-			SELECT through.id, COALESCE(sum(s.sent), 0) AS sent, COALESCE(sum(s.dropped), 0) AS dropped
-			FROM through LEFT JOIN shard s ON s.fanout = through.id GROUP BY through.id) t
-		WHERE f.id = t.id`)
-	if err != nil {
-		return fmt.Errorf("finished fan-outs: %w", err)
+			UPDATE notice n SET params = '{}' FROM fanout f JOIN through ON through.id = f.id WHERE n.id = f.notice),
+		closed AS (
+			UPDATE fanout f SET finished = now(), delivered = t.sent, dropped = t.dropped,
+				bounced = GREATEST(f.copies - t.sent - t.dropped, 0)
+			FROM (
+				SELECT through.id, COALESCE(sum(s.sent), 0) AS sent, COALESCE(sum(s.dropped), 0) AS dropped
+				FROM through LEFT JOIN shard s ON s.fanout = through.id GROUP BY through.id) t
+			WHERE f.id = t.id)
+		SELECT expires, id FROM page ORDER BY expires, id OFFSET $3 - 1`
+
+// finishFanouts closes the books on fan-outs of which nothing is left to do, among the next limit that
+// are open, and returns the last of these; zero: they were the last there are. The copies that were not
+// delivered, and whose members had not left, have bounced: nobody needs to count them. What a notice said is
+// forgotten then: there are links in it that sign in, confirm or leave.
+func finishFanouts(ctx context.Context, q querier, after openFanout, limit int) (last openFanout, err error) {
+	err = q.QueryRow(ctx, sqlFinish, after.expires, after.id, limit).Scan(&last.expires, &last.id)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return openFanout{}, fmt.Errorf("finished fan-outs: %w", err)
 	}
-	return nil
+	return last, nil
 }
 
 // pruneFanouts deletes notices and, of posts, the shards, deliveries and journals whose fan-outs were

@@ -16,9 +16,10 @@ type sweeper struct {
 	pool *pgxpool.Pool
 	log  *slog.Logger
 	pack *packer
-	made func() // told when shards became ready
-	seen line   // the last whose queue was looked at
-	plan func() // told when posts are to be planned
+	made func()     // told when shards became ready
+	seen line       // the last whose queue was looked at
+	open openFanout // the last that might have been through
+	plan func()     // told when posts are to be planned
 }
 
 // run sweeps every so often, and when it is woken because a node was found dead.
@@ -160,6 +161,12 @@ func carryDue(ctx context.Context, tx pgx.Tx, due []dueCopy, givenUp string) err
 	return nil
 }
 
+// finishPage is how many open fan-outs a sweep looks at.
+const finishPage = 2000
+
+// finish goes on where the last sweep ended, so that what a sweep costs does not grow with what waits.
 func (s *sweeper) finish(ctx context.Context) (bool, error) {
-	return false, finishFanouts(ctx, s.pool)
+	last, err := finishFanouts(ctx, s.pool, s.open, finishPage)
+	s.open = last
+	return false, err
 }
