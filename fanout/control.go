@@ -23,9 +23,9 @@ func (e *Engine) Retry(ctx context.Context, s Selection) (copies, destinations i
 	if destinations, err = unblock(ctx, e.pool, s); err != nil {
 		return 0, 0, err
 	}
-	for {
-		n, err := makeDue(ctx, e.pool, s, retryStep)
-		if err != nil {
+	for last := firstCopy(); ; {
+		var n int64
+		if last, n, err = makeDue(ctx, e.pool, s, last, retryStep); err != nil {
 			return copies, destinations, err
 		}
 		copies += n

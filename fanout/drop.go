@@ -100,6 +100,7 @@ func (e *Engine) dropCopies(ctx context.Context, part *dropping, d *Dropped) err
 				break
 			}
 		}
+		part.after = firstCopy()
 		copies, err := e.dropAll(ctx, dropDeferred, part.deferred)
 		d.Copies += copies
 		if err != nil || shards+copies == 0 {
@@ -113,8 +114,9 @@ var errNoName = errors.New("a drop needs a name, for the journal")
 // dropping is a part of the queue that is given up.
 type dropping struct {
 	Selection
-	cut time.Time // what was accepted later stays
-	by  string
+	cut   time.Time // what was accepted later stays
+	by    string
+	after copyKey // the last of the deferred copies that was looked at
 }
 
 // dropAll runs a step in transactions of its own until one does less than it might.
@@ -150,7 +152,15 @@ func (d *dropping) deferred(ctx context.Context, tx pgx.Tx, limit int) (int64, e
 	if err != nil {
 		return 0, err
 	}
-	return int64(len(due)), carryDue(ctx, tx, due, d.by)
+	if err := carryDue(ctx, tx, due, d.by); err != nil {
+		return 0, err
+	}
+	for _, c := range due {
+		if c.Fanout > d.after.fanout || c.Fanout == d.after.fanout && c.Member > d.after.member {
+			d.after = copyKey{c.Fanout, c.Member}
+		}
+	}
+	return int64(len(due)), nil
 }
 
 // closeGivenUp closes the shards that were given up and that nobody sends. Every sweep does it, as

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -127,5 +128,70 @@ func TestProgressSaysThatThereIsMore(t *testing.T) {
 		if len(got.Replies) != 1 || got.Replies[0].Copies != MaxCounted {
 			t.Errorf("%d deferred: replies %+v", deferred, got.Replies)
 		}
+	}
+}
+
+// A page of deferred copies costs the same wherever it begins, however many there are.
+func TestPageOfDeferredCopiesCostsNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	list := w.list("dev", 1)
+	w.member(list, "ben@b.example")
+	post := w.post(list, testMessage)
+	w.post(list, testMessage)
+	w.plan(true)
+	w.exec(`ANALYZE`)
+	const copies, page = 20_000, 100 // of each post
+	last := w.count(`SELECT max(id) FROM fanout`)
+	w.exec(`INSERT INTO delivery (fanout, member, dest, state, attempts, due)
+		SELECT f.id, g, d.id, 'deferred', 1, now() + interval '1 hour' FROM fanout f, destination d, generate_series(1, $1::int) g WHERE d.name = 'relay'`, copies)
+	w.exec(`INSERT INTO notice (id, list, kind, address, planned) SELECT gen_random_uuid(), $1, 'welcome', 'kim@c.example', now() FROM generate_series(1, 2000)`, list)
+	w.exec(`INSERT INTO fanout (notice, list, verp, ordered, accepted, expires, planned)
+		SELECT id, list, false, false, now(), now() + interval '5 days', now() FROM notice`)
+	w.exec(`INSERT INTO delivery (fanout, member, dest, state, attempts, due)
+		SELECT f.id, -1, d.id, 'deferred', 1, now() + interval '1 hour' FROM fanout f, destination d WHERE f.notice IS NOT NULL AND d.name = 'relay'`)
+	cost := func(what string) {
+		t.Helper()
+		for _, part := range []Selection{{}, {List: list}, {Post: post}, {Destination: destRelay}} {
+			for _, after := range []int64{0, copies / 2, copies} {
+				for name, one := range map[string]struct {
+					sql  string
+					args []any
+				}{
+					"retry": {sqlMakeDue, []any{part.List, part.Destination, part.post(), page, last, after}},
+					"drop":  {sqlLockDropped, []any{part.List, part.Destination, part.post(), page, last, after, time.Now().Add(time.Hour)}},
+				} {
+					if n, plan := w.pages(one.sql, one.args...); n > 30*page {
+						t.Errorf("%s, %s of %+v after %d: %d pages\n%s", what, name, part, after, n, plan)
+					}
+				}
+			}
+		}
+	}
+	cost("statistics of an empty table")
+	w.exec(`ANALYZE delivery`)
+	cost("fresh statistics")
+}
+
+// All deferred copies are met, page by page.
+func TestRetryAndDropOfManyDeferredCopies(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	list := w.list("dev", 1)
+	w.member(list, "ben@b.example")
+	w.post(list, testMessage)
+	w.notice(nil, "kim@c.example")
+	w.plan(true)
+	w.exec(`UPDATE shard SET state = 'done', done = size, sent = size`)
+	const copies = dropDeferred + 100
+	w.exec(`INSERT INTO delivery (fanout, member, dest, state, attempts, due)
+		SELECT f.id, CASE WHEN f.notice IS NULL THEN g ELSE -g END, d.id, 'deferred', 1, now() + interval '1 hour'
+		FROM fanout f, destination d, generate_series(1, $1::int) g WHERE d.name IN ('relay', 'mixed') AND (g % 2 = 0) = (d.name = 'relay')`, copies)
+	e := New(w.pool, Config{})
+	if n, _, err := e.Retry(t.Context(), Selection{}); err != nil || n != 2*copies {
+		t.Errorf("%d copies are due, %v", n, err)
+	}
+	if d, err := e.Drop(t.Context(), Selection{}, "cli"); err != nil || d != (Dropped{Copies: 2 * copies}) {
+		t.Errorf("%+v, %v", d, err)
 	}
 }

@@ -92,16 +92,20 @@ func closePlans(ctx context.Context, q querier, d *dropping) error {
 	return nil
 }
 
-// lockDropped takes deferred copies that no shard carries, by fan-out and destination. Those that are
-// being put into one are waited for, and are in a shard then.
+const sqlLockDropped = sqlDeferredFanouts + `,
+		locked AS MATERIALIZED (
+			SELECT c.* FROM f
+			CROSS JOIN LATERAL (SELECT FROM fanout o WHERE ` + sqlDeferredFanout + ` AND o.accepted <= $7 LIMIT 1) o
+			CROSS JOIN LATERAL (SELECT d.fanout, d.member, d.dest FROM delivery d WHERE ` + sqlDeferredCopy + `
+				ORDER BY d.member LIMIT $4 FOR UPDATE) c
+			LIMIT $4)
+		SELECT fanout, member, dest FROM locked ORDER BY fanout, dest, member`
+
+// lockDropped takes the next deferred copies that no shard carries, by fan-out and destination. Those
+// that are being put into one are waited for, and are in a shard then.
 func lockDropped(ctx context.Context, tx pgx.Tx, d *dropping, limit int) ([]dueCopy, error) {
-	found, err := collect[dueCopy](ctx, tx, `
-		WITH locked AS MATERIALIZED (
-			SELECT d.fanout, d.member, d.dest FROM fanout f JOIN delivery d ON d.fanout = f.id JOIN destination x ON x.id = d.dest
-			WHERE f.finished IS NULL AND f.accepted <= $4 AND d.state = 'deferred' AND d.shard IS NULL
-				AND ($1 = 0 OR f.list = $1) AND ($2 = '' OR x.name = $2) AND ($3::uuid IS NULL OR f.post = $3)
-			ORDER BY d.fanout, d.member LIMIT $5 FOR UPDATE OF d)
-		SELECT fanout, member, dest FROM locked ORDER BY fanout, dest, member`, d.List, d.Destination, d.post(), d.cut, limit)
+	found, err := collect[dueCopy](ctx, tx, sqlLockDropped,
+		d.List, d.Destination, d.post(), limit, d.after.fanout, d.after.member, d.cut)
 	if err != nil {
 		return nil, fmt.Errorf("deferred copies given up: %w", err)
 	}
