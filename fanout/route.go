@@ -53,7 +53,7 @@ const maxHops = 6
 func (r *router) hops(ctx context.Context, domain string) ([]hop, error) {
 	domain = r.goal(domain)
 	if strings.HasPrefix(domain, "[") {
-		return literalHop(domain)
+		return r.literalHop(domain)
 	}
 	w, err := r.way(ctx, domain)
 	if err != nil {
@@ -90,16 +90,6 @@ func (m stsMode) demand(hops []hop) []hop {
 		}
 	}
 	return hops
-}
-
-// literalHop is the server of user@[192.0.2.1] (RFC 5321 §4.1.3).
-func literalHop(domain string) ([]hop, error) {
-	inner := strings.TrimPrefix(strings.Trim(strings.ToLower(domain), "[]"), "ipv6:")
-	ip, err := netip.ParseAddr(inner)
-	if err != nil {
-		return nil, smtp.NewReply(smtp.CodeNoMailbox, smtp.Enhanced{5, 1, 3}, "bad address literal")
-	}
-	return []hop{{addr: netip.AddrPortFrom(ip, 25).String(), name: ip.String()}}, nil
 }
 
 // exchangers are the MX hosts of a domain, best first (RFC 5321 §5.1), the domain itself where

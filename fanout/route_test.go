@@ -96,6 +96,35 @@ func TestRoute(t *testing.T) {
 	}
 }
 
+// Nobody makes Muster speak to itself, or to hosts that only it can reach, by becoming a member there.
+func TestAddressLiterals(t *testing.T) {
+	t.Parallel()
+	r := router{hostname: "lists.example", own: func(ip netip.Addr) bool {
+		return ip == netip.MustParseAddr("192.0.2.9") || ip == netip.MustParseAddr("127.0.0.1")
+	}}
+	bad := smtp.Enhanced{5, 1, 3}
+	for domain, want := range map[string]smtp.Enhanced{
+		"[192.0.2.7]": {}, "[IPv6:2001:db8::7]": {}, "[ipv6:::ffff:192.0.2.7]": {},
+		"[192.0.2.9]": smtp.StatusLoop, "[IPv6:::ffff:192.0.2.9]": smtp.StatusLoop, "[127.0.0.1]": smtp.StatusLoop,
+		"[127.0.0.2]": bad, "[IPv6:::1]": bad, "[IPv6:::ffff:10.1.2.3]": bad, "[10.1.2.3]": bad, "[172.16.0.1]": bad, "[192.168.1.1]": bad,
+		"[169.254.169.254]": bad, "[IPv6:fe80::1]": bad, "[IPv6:fd00::1]": bad, "[IPv6:fe80::1%eth0]": bad, "[100.64.0.1]": bad,
+		"[0.0.0.0]": bad, "[0.0.0.1]": bad, "[IPv6:::]": bad, "[224.0.0.1]": bad, "[IPv6:ff02::1]": bad, "[255.255.255.255]": bad, "[240.0.0.1]": bad,
+		"[IPv6:64:ff9b::a01:203]": bad, "[IPv6:2002:a01:203::1]": bad, "[IPv6:::7f00:1]": bad, "[IPv6:fec0::1]": bad, "[x]": bad,
+	} {
+		hops, err := r.hops(t.Context(), domain)
+		var reply *smtp.Reply
+		errors.As(err, &reply)
+		switch {
+		case want == (smtp.Enhanced{}):
+			if err != nil || len(hops) != 1 {
+				t.Errorf("%s: %v, %v", domain, hops, err)
+			}
+		case reply == nil || reply.Enhanced != want || hops != nil:
+			t.Errorf("%s: %v, %v", domain, hops, err)
+		}
+	}
+}
+
 func TestParseRelay(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
