@@ -225,6 +225,8 @@ func (l *lane) hops(ctx context.Context) ([]hop, error) {
 	if time.Since(l.routed) < l.traffic.pace.route && (l.route != nil || l.noRoute != nil) {
 		return l.route, l.noRoute
 	}
+	ctx, cancel := context.WithTimeout(ctx, routeTime) // others wait for this
+	defer cancel()
 	hops, err := l.lookUp(ctx)
 	hops = slices.Clone(hops)
 	for i, h := range hops {

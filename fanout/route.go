@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"muster/smtp"
 	"muster/smtp/smtpclient"
@@ -47,8 +48,14 @@ type way struct {
 	names []string
 }
 
-// maxHops bounds how many servers of one destination are tried in a row.
-const maxHops = 6
+const (
+	// maxHops bounds how many servers of one destination are tried in a row.
+	maxHops = 6
+	// maxExchangers bounds how many of them are looked up for that.
+	maxExchangers = 10
+	// routeTime bounds how long they are looked for. What was found by then is tried.
+	routeTime = 30 * time.Second
+)
 
 func (r *router) hops(ctx context.Context, domain string) ([]hop, error) {
 	domain = r.goal(domain)
@@ -154,6 +161,9 @@ func (r *router) addresses(ctx context.Context, domain string, w way) ([]hop, er
 	var last error
 	better := 0 // hops of exchangers that are preferred to the one at hand
 	for i, mx := range w.exchangers {
+		if i == maxExchangers {
+			break
+		}
 		if i > 0 && mx.Preference != w.exchangers[i-1].Preference {
 			better = len(hops)
 		}

@@ -3,10 +3,13 @@ package fanout
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"slices"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/miekg/dns"
 
@@ -122,6 +125,46 @@ func TestAddressLiterals(t *testing.T) {
 		case reply == nil || reply.Enhanced != want || hops != nil:
 			t.Errorf("%s: %v, %v", domain, hops, err)
 		}
+	}
+}
+
+// slowDNS takes its time for each host, and then knows nothing.
+type slowDNS struct {
+	fakeDNS
+	takes time.Duration
+	asked *int
+}
+
+func (d slowDNS) Addrs(ctx context.Context, host string) ([]netip.Addr, error) {
+	*d.asked++
+	select {
+	case <-time.After(d.takes):
+		return nil, errors.New("no answer")
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// A domain with a thousand exchangers that the DNS does not answer for is waited for as long as another.
+func TestManyExchangersAreNotLookedUp(t *testing.T) {
+	t.Parallel()
+	for takes, want := range map[time.Duration]time.Duration{time.Second: maxExchangers * time.Second, 8 * time.Second: routeTime} {
+		synctest.Test(t, func(t *testing.T) {
+			asked := 0
+			names := slowDNS{fakeDNS{mx: map[string][]MX{}}, takes, &asked}
+			for i := range 1000 {
+				names.mx["many.example"] = append(names.mx["many.example"], MX{uint16(i), fmt.Sprintf("mx%d.example", i)})
+			}
+			l := &lane{domain: "many.example", traffic: &traffic{router: &router{resolver: names}}}
+			began := time.Now()
+			var final *smtp.Reply
+			if hops, err := l.hops(t.Context()); hops != nil || err == nil || errors.As(err, &final) {
+				t.Errorf("%v, %v", hops, err)
+			}
+			if took := time.Since(began); asked != maxExchangers || took != want {
+				t.Errorf("asked %d times, for %s", asked, took)
+			}
+		})
 	}
 }
 
