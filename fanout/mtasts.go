@@ -16,7 +16,7 @@ import (
 
 // MTA-STS (RFC 8461): a domain says over HTTPS which hosts its MX may be, and that they have valid
 // certificates. A policy is kept for as long as it says, so that who can lie about the DNS, or shut the
-// web server off, gains nothing by it until then.
+// web server off, gains nothing by it until then; it is read again before, when half of that is over.
 
 // stsMode is what a policy asks for.
 type stsMode string
@@ -89,12 +89,15 @@ func (p *policies) of(ctx context.Context, domain string) stsPolicy {
 		return e.policy
 	}
 	id, err := p.announced(ctx, domain)
-	if err == nil && id != "" && id != e.policy.id {
+	if err == nil && id != "" && (id != e.policy.id || e.until.Sub(now) < e.policy.life/2) {
 		var found stsPolicy
 		if found, err = p.fetch(ctx, domain); err == nil {
 			found.id = id
 			e.policy, e.until = found, now.Add(found.life)
 		}
+	}
+	if err != nil && ctx.Err() != nil { // it was not the domain that failed
+		return e.policy
 	}
 	if err != nil { // what was known stays good (§3.3, §5.1)
 		level := slog.LevelWarn

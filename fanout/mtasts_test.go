@@ -129,6 +129,51 @@ func TestPoliciesAreKept(t *testing.T) {
 	})
 }
 
+// A policy is read again when half of its time is over, though it is announced as the same, and goes on
+// where that fails; who stopped asking has not heard that there is none.
+func TestPoliciesAreRenewed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		names := stsDNS{txt: map[string][]string{"_mta-sts.a.example": {"v=STSv1; id=1;"}}}
+		var asked int
+		answer := func(r *http.Request) (*http.Response, error) { return page(200, "text/plain", enforced), nil } // for a day
+		p := newPolicies(&http.Client{Transport: web(func(r *http.Request) (*http.Response, error) {
+			asked++
+			return answer(r)
+		})}, names, slog.New(slog.DiscardHandler))
+		well := answer
+		want := func(ctx context.Context, mode stsMode, n int) {
+			t.Helper()
+			if got := p.of(ctx, "a.example").mode; got != mode || asked != n {
+				t.Errorf("mode %q after %d questions, want %q after %d", got, asked, mode, n)
+			}
+		}
+		ended, end := context.WithCancel(t.Context())
+		answer = func(r *http.Request) (*http.Response, error) {
+			end()
+			<-r.Context().Done()
+			return nil, r.Context().Err()
+		}
+		want(ended, stsNone, 1)
+		answer = well
+		want(t.Context(), stsEnforce, 2)
+		time.Sleep(12*time.Hour - time.Second)
+		want(t.Context(), stsEnforce, 2)
+		answer = func(*http.Request) (*http.Response, error) { return nil, errors.New("refused") }
+		time.Sleep(stsRetry)
+		want(t.Context(), stsEnforce, 3)
+		want(t.Context(), stsEnforce, 3)
+		answer = well
+		time.Sleep(stsRetry)
+		want(t.Context(), stsEnforce, 4)
+		answer = func(*http.Request) (*http.Response, error) { return nil, errors.New("refused") }
+		time.Sleep(23 * time.Hour)
+		want(t.Context(), stsEnforce, 5)
+		time.Sleep(time.Hour)
+		want(t.Context(), stsNone, 6)
+	})
+}
+
 // A domain with a policy gets its mail from servers that the policy names and that have a certificate,
 // or not at all; in testing it gets it, and what is wrong is logged.
 func TestMTASTS(t *testing.T) {
