@@ -106,6 +106,7 @@ func (w *worker) broken(b *batch, err error) {
 		reply = unanswered(failed)
 	}
 	b.refuseAll(failed.Stage, reply)
+	b.local = failed.Reply == nil
 	w.settle(b, b.refused[0])
 }
 
@@ -141,7 +142,7 @@ func (w *worker) ended(b, next *batch, said refusal, err error) {
 	w.hangUp()
 	w.back(next, nil)
 	w.saved()
-	b.lane.heard(host, said.reply)
+	b.heard(host, said)
 	b.run.settle(b, host, said)
 	w.save(b.run)
 }

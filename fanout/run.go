@@ -82,6 +82,7 @@ type batch struct {
 	personal smtpclient.Text // the recipient's own header fields
 	original smtpclient.Text // who it was for, where it goes to somebody else
 	refused  []refusal       // by recipient
+	local    bool            // what was answered is our own word: no server said it
 }
 
 // refusal is why a recipient was refused before the text. A nil reply is none.
@@ -179,7 +180,7 @@ func (b *batch) putBack() {
 
 // note keeps what the server said to the envelope.
 func (b *batch) note(a *smtpclient.Answer) {
-	b.refused = b.refused[:0]
+	b.refused, b.local = b.refused[:0], a.Local
 	for i := range b.who {
 		switch {
 		case a.Mail != nil:
@@ -194,9 +195,9 @@ func (b *batch) note(a *smtpclient.Answer) {
 	}
 }
 
-// refuseAll notes one refusal for all recipients.
+// refuseAll notes one refusal of ours for all recipients.
 func (b *batch) refuseAll(stage smtpclient.Stage, reply *smtp.Reply) {
-	b.refused = b.refused[:0]
+	b.refused, b.local = b.refused[:0], true
 	for range b.who {
 		b.refused = append(b.refused, refusal{stage, reply})
 	}

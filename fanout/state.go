@@ -65,6 +65,13 @@ func (l *lane) heard(host string, reply *smtp.Reply) {
 	l.traffic.tally.count(l.group(), reply)
 }
 
+// heard notes the last word of a batch's server, if it was the server that said it.
+func (b *batch) heard(host string, said refusal) {
+	if !b.local {
+		b.lane.heard(host, said.reply)
+	}
+}
+
 // group is what a lane is counted under: never a name from outside.
 func (l *lane) group() string {
 	if l.relays != nil {

@@ -64,6 +64,61 @@ func TestStatusTellsOfLanes(t *testing.T) {
 	}
 }
 
+// What is counted and shown as answers came from a server: not what stands in the place of one.
+func TestAnswersOfOursAreNotCounted(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	list := w.list("dev", 1)
+	for _, a := range []string{"one@good.example", "two@gone.example", "dr\u00fc@plain.example", "four@rude.example"} {
+		w.member(list, a)
+	}
+	good, plain, rude := newSink(t), newSink(t), newSink(t)
+	plain.ehlo = "250 8BITMIME"
+	var recipients, texts atomic.Int64
+	rude.rcpt = func(string) string {
+		if recipients.Add(1) <= maxBreaks {
+			return "drop"
+		}
+		return ""
+	}
+	rude.dot = func(*letter) string {
+		if texts.Add(1) == 1 {
+			return "drop"
+		}
+		return ""
+	}
+	c := w.config(nil)
+	quick(&c)
+	c.pace.tell = 20 * time.Millisecond
+	c.Resolver = fakeDNS{addrs: map[string][]netip.Addr{"good.example": addrs("192.0.2.1"), "plain.example": addrs("192.0.2.2"), "rude.example": addrs("192.0.2.3")}}
+	c.DialContext = by(map[string]*sink{"192.0.2.1": good.serve(), "192.0.2.2": plain.serve(), "192.0.2.3": rude.serve()})
+	w.post(list, testMessage)
+	e, _ := w.start(c)
+	w.finished()
+	if good.copies.Load() != 1 || plain.copies.Load() != 0 || rude.copies.Load() != 1 || texts.Load() != 2 || w.count(`SELECT count(*) FROM bounce`) != 2 {
+		t.Error("not what was to be counted")
+	}
+	if r := e.Replies()[OtherGroup]; r[2] != 2 || r[4] != 0 || r[5] != 0 {
+		t.Errorf("replies %v", r)
+	}
+	told := map[string]string{}
+	eventually(t, "two told of", func() bool {
+		s, err := e.Status(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range s.Destinations {
+			if !d.Said.IsZero() {
+				told[d.Name] = d.Words
+			}
+		}
+		return told["mxset:good.example"] != "" && told["mxset:rude.example"] != ""
+	})
+	if told["mxset:rude.example"] != "250 2.0.0 queued" || told["mxset:plain.example"] != "" || told["mx:gone.example"] != "" {
+		t.Errorf("%v", told)
+	}
+}
+
 func (w *world) acceptedAt(post string) (at time.Time) {
 	w.row(`SELECT accepted FROM fanout WHERE post = $1`, post).into(&at)
 	return at

@@ -67,6 +67,7 @@ func (w *worker) transact(b *batch) *batch {
 	}
 	reply, err := conn.Finish(envelope)
 	if reply == nil && err != nil {
+		b.local = true
 		w.ended(b, next, noAnswer(err), err)
 		return nil
 	}
@@ -138,7 +139,7 @@ func (w *worker) settle(b *batch, said refusal) {
 	}
 	w.saved() // it is the run's outcome that is at the committer, and may not change under it
 	b.run.settle(b, host, said)
-	b.lane.heard(host, said.reply)
+	b.heard(host, said)
 	w.hear(b, said)
 	w.save(b.run)
 }
