@@ -20,6 +20,12 @@ const retryStep = 1000
 // copies of it wait be connected to again at once. It tells how many copies and destinations that was. A
 // copy another transaction works on at this moment is left to it.
 func (e *Engine) Retry(ctx context.Context, s Selection) (copies, destinations int64, err error) {
+	if _, err := s.dest(ctx, e.pool); err != nil {
+		return 0, 0, err
+	}
+	if err := retryMixed(ctx, e.pool, s); err != nil {
+		return 0, 0, err
+	}
 	if destinations, err = unblock(ctx, e.pool, s); err != nil {
 		return 0, 0, err
 	}

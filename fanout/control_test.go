@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/netip"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -85,4 +86,65 @@ func TestRetryOfABlockedDestination(t *testing.T) {
 	}
 	w.finished()
 	s.once(t, 20)
+}
+
+// A destination that only shards of many are for has no row that a block could be taken back from: it is
+// connected to again all the same.
+func TestRetryOfABlockedDestinationAmongMany(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	list := w.list("dev", 1)
+	w.member(list, "ann@a.example")
+	s := newSink(t)
+	s.serve()
+	c := w.config(nil)
+	quick(&c)
+	c.pace.block = func(int) time.Duration { return longestBlock }
+	c.Resolver = fakeDNS{addrs: map[string][]netip.Addr{"a.example": addrs("192.0.2.1")}}
+	var down atomic.Bool
+	down.Store(true)
+	c.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		if down.Load() {
+			return nil, errors.New("down")
+		}
+		return by(map[string]*sink{"192.0.2.1": s})(ctx, network, addr)
+	}
+	e, _ := w.start(c)
+	for _, part := range []Selection{{}, {List: list}, {Destination: destMixed}} {
+		down.Store(true)
+		s.dropAll()
+		w.post(list, testMessage)
+		e.Wake()
+		eventually(t, "deferred for long", func() bool {
+			return w.count(`SELECT count(*) FROM delivery WHERE state = 'deferred' AND shard IS NULL AND due > now() + interval '1 minute'`) == 1
+		})
+		down.Store(false)
+		if copies, _, err := e.Retry(t.Context(), part); err != nil || copies != 1 {
+			t.Errorf("%+v: %d copies, %v", part, copies, err)
+		}
+		w.finished()
+	}
+	if n := s.copies.Load(); n != 3 {
+		t.Errorf("%d copies", n)
+	}
+}
+
+// Nothing is done to a destination that there is not, and somebody is told so.
+func TestUnknownDestinationIsRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	e := New(w.pool, Config{})
+	part := Selection{Destination: "mxset:mx.example"}
+	_, _, retried := e.Retry(t.Context(), part)
+	_, dropped := e.Drop(t.Context(), part, "cli")
+	_, counted := e.Waiting(t.Context(), part)
+	shown := e.EachQueued(t.Context(), part, func(Queued) (bool, error) { return true, nil })
+	for what, err := range map[string]error{"retry": retried, "drop": dropped, "count": counted, "show": shown} {
+		if !errors.Is(err, ErrNoDestination) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if n := w.count(`SELECT count(*) FROM audit`); n != 0 {
+		t.Errorf("%d entries in the audit trail", n)
+	}
 }

@@ -19,6 +19,9 @@ type Backlog struct {
 
 // Waiting counts what waits of a part of the queue.
 func (e *Engine) Waiting(ctx context.Context, s Selection) (Backlog, error) {
+	if _, err := s.dest(ctx, e.pool); err != nil {
+		return Backlog{}, err
+	}
 	return selectBacklog(ctx, e.pool, s, MaxCounted)
 }
 
@@ -43,6 +46,9 @@ const (
 func (e *Engine) Drop(ctx context.Context, s Selection, by string) (d Dropped, err error) {
 	if by == "" {
 		return d, errNoName
+	}
+	if _, err := s.dest(ctx, e.pool); err != nil {
+		return d, err
 	}
 	cut, err := selectNow(ctx, e.pool)
 	if err != nil {

@@ -321,6 +321,7 @@ func (e *Engine) traffic(node int64, c *committer, b *beat, resolver Resolver) *
 		lanes:       map[string]*lane{},
 		aliases:     map[string]alias{},
 		meeting:     map[string]chan struct{}{},
+		retried:     map[int64]int64{},
 		held:        map[int64]*atomic.Bool{},
 		ended:       map[line]struct{}{},
 		fresh:       newFreshShards(),

@@ -33,6 +33,9 @@ const queuedPage = 500
 // EachQueued calls yield for the entries of a part of the queue, first shards, then deferred copies
 // that no shard carries, until it returns false or an error. It reads them page by page.
 func (e *Engine) EachQueued(ctx context.Context, s Selection, yield func(Queued) (more bool, err error)) error {
+	if _, err := s.dest(ctx, e.pool); err != nil {
+		return err
+	}
 	for _, kind := range []string{sqlQueuedShards, sqlQueuedCopies} {
 		var last Queued
 		for more := true; more; {

@@ -14,7 +14,8 @@ type readyDest struct {
 	ID       int64
 	Name     string
 	Failures int
-	Open     bool // it is neither blocked nor held, as a whole
+	Retried  int64 // times that somebody wanted what its shards of many are for tried again
+	Open     bool  // it is neither blocked nor held, as a whole
 }
 
 const sqlReady = `
@@ -24,7 +25,7 @@ const sqlReady = `
 			SELECT (SELECT s.dest FROM shard s WHERE s.state = 'ready' AND s.dest > d.dest ORDER BY s.dest LIMIT 1)
 			FROM d WHERE d.dest IS NOT NULL),
 		page AS (SELECT dest FROM d WHERE dest IS NOT NULL LIMIT $2)
-		SELECT x.id, x.name, x.failures, (x.blocked IS NULL OR x.blocked <= now() OR x.blocked > now() + $3::interval)
+		SELECT x.id, x.name, x.failures, x.retried, (x.blocked IS NULL OR x.blocked <= now() OR x.blocked > now() + $3::interval)
 			AND NOT EXISTS (SELECT FROM hold h
 				WHERE h.list = 0 AND h.dest = ANY(ARRAY[0, x.id]) AND h.post = ` + noPost + `) AS open
 		FROM page JOIN destination x ON x.id = page.dest

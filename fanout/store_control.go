@@ -82,6 +82,21 @@ func unblock(ctx context.Context, q querier, s Selection) (int64, error) {
 	return tag.RowsAffected(), nil
 }
 
+// retryMixed has each node connect again to destinations that it left alone, before it claims a shard of
+// many that is ready after this.
+func retryMixed(ctx context.Context, q querier, s Selection) error {
+	_, err := q.Exec(ctx, `
+		WITH many AS MATERIALIZED (
+			SELECT x.id FROM destination x
+			WHERE (x.name = $1 OR x.name = $2 OR x.name > $2 || ' ' AND x.name < $2 || '!') AND ($3 = '' OR x.name = $3)
+			ORDER BY x.id FOR UPDATE)
+		UPDATE destination x SET retried = x.retried + 1 FROM many WHERE x.id = many.id`, destMixed, destRelay, s.Destination)
+	if err != nil {
+		return fmt.Errorf("trying destinations again: %w", err)
+	}
+	return nil
+}
+
 // post is null where no post is selected.
 func (s Selection) post() *uuid.UUID {
 	if s.Post == uuid.Nil {

@@ -42,7 +42,8 @@ type traffic struct {
 	loading chan struct{} // a slot for each shard being read
 	wg      sync.WaitGroup
 
-	crowded int64 // the dispatcher's: rows after it found their lane full
+	crowded int64           // the dispatcher's: rows after it found their lane full
+	retried map[int64]int64 // the dispatcher's: how often it was seen that what shards of many are for is wanted again
 
 	mu      sync.Mutex
 	lanes   map[string]*lane
@@ -212,6 +213,7 @@ func (t *traffic) claimAfter(after, last int64) error {
 			}
 			l := t.lane(d.Name, d.ID)
 			l.lift(d.ID, asked)
+			t.liftAll(l, d)
 			if err := t.claim(l, d); err != nil {
 				return err
 			}
@@ -219,6 +221,22 @@ func (t *traffic) claimAfter(after, last int64) error {
 		if len(ready) < readyPage {
 			return nil
 		}
+	}
+}
+
+// liftAll ends all blocks where somebody wants what shards of many are for tried again, and this was not
+// seen before: their destinations may have no row that says so of each.
+func (t *traffic) liftAll(l *lane, d readyDest) {
+	if !l.mixed || t.retried[d.ID] == d.Retried {
+		return
+	}
+	t.retried[d.ID] = d.Retried
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, l := range t.lanes {
+		l.mu.Lock()
+		l.until = time.Time{}
+		l.mu.Unlock()
 	}
 }
 

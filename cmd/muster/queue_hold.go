@@ -84,7 +84,7 @@ func (s *services) sayChanged(changed bool) error {
 
 func unknownDestination(err error) error {
 	if errors.Is(err, fanout.ErrNoDestination) {
-		return fmt.Errorf("%w; muster queue status names those where something waits", err)
+		return fmt.Errorf("%w; muster queue status names those where something waits (a set of mail servers, mxset:, is none)", err)
 	}
 	return err
 }
@@ -109,13 +109,13 @@ touched. Without --yes it only says how much that would be.`,
 		if !yes {
 			b, err := engine.Waiting(ctx, selection)
 			if err != nil {
-				return err
+				return unknownDestination(err)
 			}
 			return usagef("%s would be given up for good; if that is meant, say --yes", backlogText(b))
 		}
 		d, err := engine.Drop(ctx, selection, lists.CLI().Name)
 		if err != nil {
-			return err
+			return unknownDestination(err)
 		}
 		if s.json {
 			return newEncoder(s.stdout).Encode(dropView(d))

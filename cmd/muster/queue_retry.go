@@ -24,7 +24,7 @@ func (a *app) queueRetryCommand() *cobra.Command {
 func queueRetry(ctx context.Context, s *services, selection fanout.Selection) error {
 	copies, destinations, err := s.engine().Retry(ctx, selection)
 	if err != nil {
-		return err
+		return unknownDestination(err)
 	}
 	if s.json {
 		return newEncoder(s.stdout).Encode(retryView{copies, destinations})

@@ -75,7 +75,7 @@ func (s *services) showQueued(ctx context.Context, selection fanout.Selection, l
 		return true, p.row(v, v.State, strconv.FormatInt(v.Copies, 10), to, of(v), v.Accepted.Local().Format(time.DateTime), v.Reply)
 	})
 	if err != nil {
-		return err
+		return unknownDestination(err)
 	}
 	if err := p.flush(); err != nil {
 		return err
