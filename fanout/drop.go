@@ -71,14 +71,13 @@ func (e *Engine) Drop(ctx context.Context, s Selection, by string) (d Dropped, e
 	if err := closeGivenUp(ctx, e.pool, e.pack); err != nil {
 		return d, err
 	}
-	copies := d.Copies + d.Underway
 	err = inTx(ctx, e.pool, func(tx pgx.Tx) error {
 		if s.List == 0 && s.Destination == "" && s.post() != nil { // nothing is left to hold
 			if _, err := deleteHold(ctx, tx, s, 0); err != nil {
 				return err
 			}
 		}
-		return insertAudit(ctx, tx, s, "queue.drop", by, &copies)
+		return insertAudit(ctx, tx, s, "queue.drop", by, &d)
 	})
 	if err != nil {
 		return d, err

@@ -53,7 +53,7 @@ func TestDropOfAPostUnderWay(t *testing.T) {
 		t.Errorf("%d exceptions and bounces", n)
 	}
 	if n := w.count(`SELECT count(*) FROM audit WHERE actor = 'ann@a.example' AND action = 'queue.drop'
-		AND params->>'post' = $1 AND (params->>'copies')::int = $2`, post.String(), d.Copies+d.Underway); n != 1 {
+		AND params->>'post' = $1 AND (params->>'copies')::int = $2 AND (params->>'underway')::int = $3`, post.String(), d.Copies, d.Underway); n != 1 {
 		t.Errorf("%d entries in the audit trail", n)
 	}
 	var last string // of a shard that was given up

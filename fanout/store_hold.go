@@ -157,13 +157,18 @@ func prolongHeld(ctx context.Context, q querier) error {
 	return nil
 }
 
-// insertAudit writes down who changed what of the queue, in the transaction that changes it.
-func insertAudit(ctx context.Context, q querier, s Selection, action, by string, copies *int64) error {
+// insertAudit writes down who changed what of the queue, in the transaction that changes it. Of a drop it
+// tells what that gave up, and apart from it what was under way, of which some was delivered.
+func insertAudit(ctx context.Context, q querier, s Selection, action, by string, d *Dropped) error {
+	var copies, underway *int64
+	if d != nil {
+		copies, underway = &d.Copies, &d.Underway
+	}
 	_, err := q.Exec(ctx, `
 		INSERT INTO audit (actor, action, list, params)
 		VALUES ($1, $2, nullif($3, 0::bigint), jsonb_strip_nulls(jsonb_build_object(
-			'destination', nullif($4::text, ''), 'post', $5::uuid, 'copies', $6::bigint)))`,
-		by, action, s.List, s.Destination, s.post(), copies)
+			'destination', nullif($4::text, ''), 'post', $5::uuid, 'copies', $6::bigint, 'underway', $7::bigint)))`,
+		by, action, s.List, s.Destination, s.post(), copies, underway)
 	if err != nil {
 		return fmt.Errorf("audit of %s: %w", action, err)
 	}
