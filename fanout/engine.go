@@ -44,7 +44,7 @@ type Config struct {
 	// names; zero: nobody does. It is ASCII.
 	RedirectTo  smtp.Address
 	Connections int // to a destination; 0: DefaultConnections
-	// MaxBacklog is how many copies may wait before Full says so; 0: any number.
+	// MaxBacklog is how many planned copies may wait before Full says so; 0: any number.
 	MaxBacklog int64
 	// MaxRefused is how many of a hundred copies of a post may be refused for good before it is paused;
 	// 0: all. Fewer than a thousand refusals pause nothing.

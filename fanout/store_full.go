@@ -20,7 +20,8 @@ const (
 )
 
 // estimateWaiting says how many copies wait, first attempts and deferred ones: exactly while limit
-// rows of each kind hold them, and beyond that by how many rows the planner thinks there are.
+// rows of each kind hold them, and beyond that by how many rows the planner thinks there are. What is
+// not planned is not known to be so many copies, and not among them: it would have to be counted.
 func estimateWaiting(ctx context.Context, q querier, limit int64) (int64, error) {
 	var shards, copies, deferred int64
 	if err := q.QueryRow(ctx, sqlEstimate, limit).Scan(&shards, &copies, &deferred); err != nil {
