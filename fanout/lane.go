@@ -14,7 +14,7 @@ import (
 const (
 	startWindow = 4  // connections before anything was delivered
 	claimAhead  = 4  // runs that wait at a lane beside those its workers have
-	laneQueue   = 64 // more than any lane claims
+	claimMost   = 64 // shards that are claimed at a time
 	// slowLimit is how many recipients in a row may be answered 4.7.x before their destination is
 	// taken to mean all of us: one alone is a greylist's everyday word.
 	slowLimit = 10
@@ -38,15 +38,15 @@ type lane struct {
 	relays   *relayGroup // nil for all others
 	rule     *Rule       // nil: none was set
 	mixed    bool        // its runs are of many domains; it has no connections of its own
-	queue    chan *run
 
 	mu       sync.Mutex
 	dests    map[int64]struct{} // rows whose shards went through; none of a domain met only in mixed shards
 	window   int                // connections allowed now: grows with success
 	open     int                // that there are, or are being made
 	workers  int
-	waiting  int // workers without a run
-	claimed  int // runs claimed and not given back
+	queue    []*run      // that no worker has yet; empty while workers wait
+	waiting  []chan *run // a worker without a run each, in order; with room for one
+	claimed  int         // runs claimed and not given back
 	idle     []*link
 	warming  bool          // a connection is being made ahead of who will want it
 	freed    chan struct{} // closed and replaced when a slot or an idle link is there
@@ -77,7 +77,7 @@ func (l *lane) room() int {
 	if l.blockedLocked() {
 		return 0
 	}
-	return min(max(l.limit()+claimAhead-l.claimed, 0), laneQueue)
+	return min(max(l.limit()+claimAhead-l.claimed, 0), claimMost)
 }
 
 // limit is how many workers there may be now.
@@ -105,12 +105,18 @@ func (l *lane) reserve(n int) {
 	l.mu.Unlock()
 }
 
-// offer queues a run and sees that there is somebody to take it.
+// offer gives a run to a worker that waits, or queues it and sees that there is somebody to take it.
+// It takes as many as were claimed, however narrow the window has become meanwhile, and never waits.
 func (l *lane) offer(r *run) {
 	l.mu.Lock()
 	blocked := l.blockedLocked() // meanwhile: who waited has been sent back already
-	if !blocked {
-		l.queue <- r // never blocks: room keeps to its capacity
+	switch {
+	case blocked:
+	case len(l.waiting) > 0:
+		l.waiting[0] <- r
+		l.waiting = l.waiting[1:]
+	default:
+		l.queue = append(l.queue, r)
 		l.staff()
 	}
 	l.mu.Unlock()
@@ -121,7 +127,7 @@ func (l *lane) offer(r *run) {
 
 // staff starts a worker where runs wait and one more is allowed.
 func (l *lane) staff() {
-	if len(l.queue) > l.waiting && l.workers < l.limit() && !l.blockedLocked() {
+	if len(l.queue) > 0 && l.workers < l.limit() && !l.blockedLocked() {
 		l.workers++
 		l.traffic.start(l)
 	}
@@ -130,39 +136,47 @@ func (l *lane) staff() {
 // next waits for a run. Nil: none came, and the worker's place is given up.
 func (l *lane) next(ctx context.Context, patience time.Duration) *run {
 	l.mu.Lock()
-	l.waiting++
+	if r := l.first(); r != nil {
+		l.mu.Unlock()
+		return r
+	}
+	mine := make(chan *run, 1)
+	l.waiting = append(l.waiting, mine)
 	l.mu.Unlock()
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
-	var r *run
 	select {
-	case r = <-l.queue:
+	case r := <-mine:
+		return r
 	case <-timer.C:
 	case <-ctx.Done():
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.waiting--
-	if r == nil && ctx.Err() == nil { // one may have come just now, counting on this worker
-		select {
-		case r = <-l.queue:
-		default:
-		}
+	i := slices.Index(l.waiting, mine)
+	if i < 0 { // one has come just now, counting on this worker
+		return <-mine
 	}
-	if r == nil {
-		l.workers--
-	}
-	return r
+	l.waiting = slices.Delete(l.waiting, i, i+1)
+	l.workers--
+	return nil
 }
 
-// at hand: a run that waits, or nil.
+// poll is a run that waits, or nil.
 func (l *lane) poll() *run {
-	select {
-	case r := <-l.queue:
-		return r
-	default:
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.first()
+}
+
+func (l *lane) first() *run {
+	if len(l.queue) == 0 {
 		return nil
 	}
+	r := l.queue[0]
+	l.queue[0] = nil
+	l.queue = l.queue[1:]
+	return r
 }
 
 // resign gives up the place of a worker that cannot go on. The last one sends back what waits.

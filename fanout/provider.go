@@ -209,7 +209,7 @@ func (t *traffic) steer(l *lane, d readyDest) (*lane, bool) {
 func (l *lane) admit(dest int64) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.blockedLocked() || l.claimed >= min(l.limit()+claimAhead, laneQueue) {
+	if l.blockedLocked() || l.claimed >= l.limit()+claimAhead {
 		return false
 	}
 	l.claimed++

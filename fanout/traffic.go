@@ -91,7 +91,6 @@ func (t *traffic) lane(name string, dest int64) *lane {
 	if l == nil {
 		l = &lane{
 			traffic: t, name: name, relays: t.router.relays.named(name),
-			queue: make(chan *run, laneQueue),
 			freed: make(chan struct{}),
 		}
 		// Relays that are configured no more leave what was for them to whom it is for now.
