@@ -1,6 +1,7 @@
 package fanout
 
 import (
+	"context"
 	"errors"
 	"slices"
 
@@ -10,7 +11,7 @@ import (
 // lesson is what connections to a server have taught. It is forgotten when the servers are looked up
 // again, so that what was mended is found.
 type lesson struct {
-	silent bool // no connection could be made, or none to a relay that can be used: the others come first
+	silent bool // no connection could be made in time, or none to a relay that can be used: the others come first
 	plain  bool // STARTTLS is offered and fails, which costs a connection each time
 }
 
@@ -54,6 +55,8 @@ func (l *lane) learn(h hop, conn *smtpclient.Conn, err error) {
 		now.plain = was.plain || conn.TLSError() != nil
 	case errors.As(err, &failed) && (failed.Stage == smtpclient.StageConnect || h.weight > 0 && beforeMail(failed.Stage)):
 		now.silent = true // of several relays, also one that does not want us now
+	case errors.Is(err, context.DeadlineExceeded): // it took all the time there was for a connection
+		now.silent = true
 	}
 	if now == was {
 		return

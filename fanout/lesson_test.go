@@ -11,6 +11,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"muster/smtp/smtpclient"
 )
@@ -114,4 +116,112 @@ func TestFailingTLSIsRemembered(t *testing.T) {
 			t.Errorf("hop %d: policy %d, want %d", i, h.tls, want[i])
 		}
 	}
+}
+
+// pipes dials servers in the bubble of a test: each of a kind, by address.
+type pipes struct {
+	tried []string
+	kinds map[string]string // "": a host that does not answer; else the greeting; "mute": it says nothing
+}
+
+func (p *pipes) dial(ctx context.Context, _, addr string) (net.Conn, error) {
+	p.tried = append(p.tried, addr)
+	greeting := p.kinds[addr]
+	if greeting == "" {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	if greeting == "refused" {
+		return nil, errors.New("connection refused")
+	}
+	far, near := net.Pipe()
+	go func() {
+		defer far.Close()
+		if greeting == "mute" {
+			_, _ = io.Copy(io.Discard, far)
+			return
+		}
+		_, _ = io.WriteString(far, greeting+"\r\n")
+		for lines := bufio.NewScanner(far); lines.Scan(); {
+			_, _ = io.WriteString(far, "250 far.example\r\n")
+		}
+	}()
+	return near, nil
+}
+
+// twoHops is a lane whose domain has the servers 192.0.2.1 and 192.0.2.2.
+func (p *pipes) twoHops(ctx context.Context) *lane {
+	tr := &traffic{soft: ctx, hard: ctx, pace: pace{}.withDefaults()}
+	tr.options.DialContext = p.dial
+	names := fakeDNS{addrs: map[string][]netip.Addr{"x.example": append(addrs("192.0.2.1"), addrs("192.0.2.2")...)}}
+	tr.router = &router{resolver: names}
+	return &lane{traffic: tr, domain: "x.example", freed: make(chan struct{})}
+}
+
+const first, second = "192.0.2.1:25", "192.0.2.2:25"
+
+// Who has a bounded time for a connection does not spend it all at a first server that is silent.
+func TestSilentServerLeavesTimeForTheNext(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := &pipes{kinds: map[string]string{second: "220 far.example"}}
+		l := p.twoHops(t.Context())
+		for range 2 {
+			ctx, cancel := context.WithTimeout(t.Context(), l.traffic.pace.slot)
+			k, err := l.traffic.open(ctx, l)
+			cancel()
+			if err != nil {
+				t.Fatal(err)
+			}
+			k.abort()
+		}
+		if want := []string{first, second, second}; !slices.Equal(p.tried, want) {
+			t.Errorf("%v, want %v", p.tried, want)
+		}
+	})
+}
+
+// A server that takes a connection and says nothing has all the time there is, for a greeting may be
+// slow; but the next time the other is first. The error is that of the server that was tried.
+func TestServerThatDoesNotGreetIsTriedLast(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := &pipes{kinds: map[string]string{first: "mute", second: "220 far.example"}}
+		l := p.twoHops(t.Context())
+		open := func() (*link, error) {
+			ctx, cancel := context.WithTimeout(t.Context(), l.traffic.pace.slot)
+			defer cancel()
+			return l.traffic.open(ctx, l)
+		}
+		_, err := open()
+		var failed *smtpclient.Error
+		if !errors.As(err, &failed) || failed.Host != first || failed.Stage != smtpclient.StageGreeting {
+			t.Errorf("%v", err)
+		}
+		k, err := open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		k.abort()
+		if want := []string{first, second}; !slices.Equal(p.tried, want) {
+			t.Errorf("%v, want %v", p.tried, want)
+		}
+	})
+}
+
+// What a connection comes to that is given up because the process ends says nothing of its server.
+func TestEndOfTheProcessTeachesNothing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		soft, end := context.WithCancel(t.Context())
+		p := &pipes{kinds: map[string]string{first: "mute", second: "220 far.example"}}
+		l := p.twoHops(soft)
+		time.AfterFunc(time.Second, end)
+		if _, err := l.traffic.open(soft, l); err == nil {
+			t.Error("connected")
+		}
+		if len(l.lessons) != 0 || len(p.tried) != 1 {
+			t.Errorf("%v of %v", l.lessons, p.tried)
+		}
+	})
 }

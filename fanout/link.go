@@ -3,6 +3,7 @@ package fanout
 import (
 	"context"
 	"errors"
+	"time"
 
 	"muster/smtp/smtpclient"
 )
@@ -23,16 +24,21 @@ func (t *traffic) open(ctx context.Context, l *lane) (*link, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, h := range l.ranked(hops) {
+	hops = l.ranked(hops)
+	for i, h := range hops {
 		o := t.options
+		o.Timeouts.Connect = connectTime(ctx, o.Timeouts.Connect, len(hops)-i)
 		o.TLS, o.Auth, o.ServerName = h.tls, h.auth, h.name
 		h.protect(&o)
 		var conn *smtpclient.Conn
 		conn, err = smtpclient.Dial(ctx, h.addr, o)
-		if ctx.Err() == nil {
+		if t.soft.Err() == nil {
 			l.learn(h, conn, err)
 		}
 		if err != nil {
+			if ctx.Err() != nil { // the next would fail before it is asked
+				break
+			}
 			continue
 		}
 		l.offers(h, conn)
@@ -52,6 +58,21 @@ func (t *traffic) open(ctx context.Context, l *lane) (*link, error) {
 		l.reroute()
 	}
 	return nil, err
+}
+
+// connectTime bounds connecting to the first of so many servers that are left to try: where there is
+// little time, each gets its share of it. A server that is connected to may greet slowly, as some do on
+// purpose, in all of the time that is left.
+func connectTime(ctx context.Context, most time.Duration, servers int) time.Duration {
+	end, ok := ctx.Deadline()
+	if !ok {
+		return most
+	}
+	share := max(time.Until(end)/time.Duration(servers), 1)
+	if most > 0 {
+		return min(share, most)
+	}
+	return share
 }
 
 // close ends a connection, politely where nothing is under way.
