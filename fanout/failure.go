@@ -2,6 +2,7 @@ package fanout
 
 import (
 	"errors"
+	"os"
 
 	"muster/smtp"
 	"muster/smtp/smtpclient"
@@ -85,6 +86,11 @@ func (w *worker) broken(b *batch, err error) {
 	w.hangUp()
 	if w.t.hard.Err() != nil || !errors.As(err, &failed) {
 		w.back(nil, b)
+		return
+	}
+	if w.lane.mixed && errors.Is(err, os.ErrDeadlineExceeded) { // the others of the shard wait for it
+		b.lane.trouble(failed.Error())
+		w.postpone(b, failed)
 		return
 	}
 	if fresh { // one that was used may end when its server likes

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -263,5 +264,60 @@ func TestTarpitDelaysNobody(t *testing.T) {
 		if n != 3 {
 			t.Errorf("%s got %d copies of 3", to, n)
 		}
+	}
+}
+
+// In a shard of many domains too: those behind a tarpit wait for it once, and no longer than for a
+// connection. Its own copy is put off, and comes when it has become a server.
+func TestTarpitDelaysNobodyInItsShard(t *testing.T) {
+	t.Parallel()
+	const others = 40
+	for _, tt := range []struct {
+		name string
+		says string // after EHLO, before it holds on
+	}{
+		{name: "after EHLO"},
+		{name: "after MAIL", says: "250 yes\r\n"},
+		{name: "after RCPT", says: "250 yes\r\n250 yes\r\n"},
+		{name: "after DATA, with nobody to send to", says: "250 yes\r\n450 not now\r\n354 go\r\n"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			list := w.list("dev", 1)
+			free := make(chan struct{})
+			pit := newRude(t, 1<<30, func(c net.Conn, r *bufio.Reader) {
+				greet(c, r, "PIPELINING")
+				if tt.says != "" {
+					r.ReadString('\n') // MAIL, and with it what is pipelined
+					io.WriteString(c, tt.says)
+				}
+				<-free
+			})
+			freed := sync.OnceFunc(func() { close(free) })
+			t.Cleanup(freed)
+			good := newSink(t).serve()
+			c := w.rudeConfig(pit, good)
+			c.Timeouts = smtpclient.Timeouts{} // minutes, as RFC 5321 says
+			c.Grace = time.Second
+			names := c.Resolver.(fakeDNS)
+			w.member(list, "x@rude.example") // before the good ones
+			for i := range others {
+				domain := fmt.Sprintf("z%02d.example", i)
+				names.addrs[domain] = addrs("192.0.2.2")
+				w.member(list, "x@"+domain)
+			}
+			w.start(c)
+			w.post(list, testMessage)
+			eventually(t, "all good copies", func() bool { return good.copies.Load() == others })
+			if pit.held.Load() == 0 {
+				t.Error("nobody was in the tarpit")
+			}
+			good.once(t, others)
+			pit.left.Store(0)
+			freed()
+			w.finished()
+			pit.once(t, 1)
+		})
 	}
 }

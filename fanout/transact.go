@@ -2,6 +2,7 @@ package fanout
 
 import (
 	"context"
+	"time"
 
 	"muster/smtp/smtpclient"
 )
@@ -39,6 +40,7 @@ func (w *worker) carry(b *batch) {
 // whose commands went out with its end.
 func (w *worker) transact(b *batch) *batch {
 	conn := w.link.conn
+	conn.Hurry(w.hurry(b))
 	answer, err := conn.ReadEnvelope()
 	if err != nil {
 		w.broken(b, err)
@@ -78,6 +80,18 @@ func (w *worker) transact(b *batch) *batch {
 	}
 	w.settle(b, said)
 	return next
+}
+
+// hurry is how long a server may take for each answer before the text's, 0 where nobody else waits for
+// it. Who is slow at that, and not dead, has more time when only what was put off waits.
+func (w *worker) hurry(b *batch) time.Duration {
+	switch {
+	case !w.lane.mixed:
+		return 0
+	case b.run.Retry:
+		return 4 * w.t.pace.slot
+	}
+	return w.t.pace.slot
 }
 
 // following takes the batch whose commands can go out with the end of b, if there is one.

@@ -32,6 +32,7 @@ type Conn struct {
 	ext      Extensions
 	banner   string
 	timeouts Timeouts
+	hurry    time.Duration // see Hurry
 	lockStep bool
 	tlsState *tls.ConnectionState
 	tlsErr   error
@@ -137,8 +138,20 @@ func (c *Conn) Reset() error {
 	return c.readReset()
 }
 
+// Hurry bounds each wait before the final dot that decides on a message by most, for a caller behind
+// whom others wait. 0: Timeouts alone count again.
+func (c *Conn) Hurry(most time.Duration) { c.hurry = most }
+
+// hurried is a time of Timeouts as it is for a caller in a hurry.
+func (c *Conn) hurried(d time.Duration) time.Duration {
+	if c.hurry > 0 {
+		return min(d, c.hurry)
+	}
+	return d
+}
+
 func (c *Conn) readReset() error {
-	c.stream.expect(c.timeouts.Hello)
+	c.stream.expect(c.hurried(c.timeouts.Hello))
 	code, reply, err := c.replies.code()
 	if err := c.check(StageReset, code, reply, err); err != nil {
 		return err

@@ -180,7 +180,11 @@ func (c *Conn) write(stage Stage) error {
 	if len(c.segments) == 0 {
 		return nil
 	}
-	err := c.stream.SetWriteDeadline(time.Now().Add(c.timeouts.Block))
+	within := c.timeouts.Block
+	if stage != StageDot { // the end of a text is in doubt where it is cut off
+		within = c.hurried(within)
+	}
+	err := c.stream.SetWriteDeadline(time.Now().Add(within))
 	if err == nil {
 		err = c.writeSegments()
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"muster/smtp/smtpclient"
 )
@@ -232,5 +233,31 @@ func TestCallsOutOfSequence(t *testing.T) {
 		if err := call(c); !errors.Is(err, smtpclient.ErrSequence) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// Who is in a hurry waits for no answer before the final dot longer than that, and for the one to the
+// text as long as before.
+func TestHurry(t *testing.T) {
+	t.Parallel()
+	yes := []string{"250 a", "250 b", "250 c", "354 d"}
+	for said := range len(yes) {
+		c := dial(t, listen(t, answers(false, append(yes[:said:said], "-")...)))
+		c.Hurry(20 * time.Millisecond)
+		var failed *smtpclient.Error
+		if err := transaction(t, c); !errors.Is(err, os.ErrDeadlineExceeded) || !errors.As(err, &failed) || failed.InDoubt {
+			t.Errorf("after %d answers: %v", said, err)
+		}
+	}
+	c := dial(t, listen(t, answers(false, append(yes, "250 e")...)))
+	if err := c.Begin(to(t, "a@x.example", "b@x.example")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.ReadEnvelope(); err != nil {
+		t.Fatal(err)
+	}
+	c.Hurry(time.Nanosecond)
+	if _, err := c.Finish(nil); err != nil {
+		t.Error(err)
 	}
 }

@@ -165,14 +165,14 @@ func (c *Conn) readYesNo(stage Stage) (refusal *smtp.Reply, err error) {
 }
 
 func (c *Conn) readMail() (err error) {
-	c.stream.expect(c.timeouts.Mail)
+	c.stream.expect(c.hurried(c.timeouts.Mail))
 	c.answer.Mail, err = c.readYesNo(StageMail)
 	c.cursor.mail = err == nil && c.answer.Mail == nil
 	return err
 }
 
 func (c *Conn) readRcpt(i int) (err error) {
-	c.stream.expect(c.timeouts.Rcpt)
+	c.stream.expect(c.hurried(c.timeouts.Rcpt))
 	c.answer.Rcpt[i], err = c.readYesNo(StageRcpt)
 	if err == nil && c.answer.Rcpt[i] == nil {
 		c.answer.Accepted++
@@ -181,7 +181,7 @@ func (c *Conn) readRcpt(i int) (err error) {
 }
 
 func (c *Conn) readData() error {
-	c.stream.expect(c.timeouts.Data)
+	c.stream.expect(c.hurried(c.timeouts.Data))
 	code, reply, err := c.replies.code()
 	if err := c.check(StageData, code, reply, err); err != nil {
 		return err
@@ -225,7 +225,7 @@ func (c *Conn) loneDot() {
 	if c.write(StageDot) != nil {
 		return
 	}
-	c.stream.expect(c.timeouts.Dot)
+	c.stream.expect(c.hurried(c.timeouts.Dot))
 	if _, err := c.readYesNo(StageDot); err == nil {
 		c.phase = phaseIdle
 	}
