@@ -319,6 +319,7 @@ func (e *Engine) traffic(node int64, c *committer, b *beat, resolver Resolver) *
 		wake:        newBell(),
 		loading:     make(chan struct{}, maxLoading),
 		lanes:       map[string]*lane{},
+		rows:        map[int64]*lane{},
 		aliases:     map[string]alias{},
 		meeting:     map[string]chan struct{}{},
 		retried:     map[int64]int64{},

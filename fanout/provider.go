@@ -208,21 +208,34 @@ func (t *traffic) steer(l *lane, d readyDest) (*lane, bool) {
 // admit takes in a claim that was made for another lane, if there is room.
 func (l *lane) admit(dest int64) bool {
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.blockedLocked() || l.claimed >= l.limit()+claimAhead {
-		return false
+	room := !l.blockedLocked() && l.claimed < l.limit()+claimAhead
+	if room {
+		l.claimed++
+		l.touched = time.Now()
 	}
-	l.claimed++
-	l.carries(dest)
-	l.touched = time.Now()
-	return true
+	l.mu.Unlock()
+	if room {
+		l.traffic.mu.Lock()
+		l.traffic.carries(l, dest)
+		l.traffic.mu.Unlock()
+	}
+	return room
 }
 
-// carries notes a row of the queue whose shards go through the lane.
-func (l *lane) carries(dest int64) {
-	if dest == 0 {
+// carries notes the lane that the shards of a row of the queue go through, one for each row: of a
+// domain that has moved, what its old servers do is not told any more. t.mu is held.
+func (t *traffic) carries(l *lane, dest int64) {
+	if dest == 0 || t.rows[dest] == l {
 		return
 	}
+	if before := t.rows[dest]; before != nil {
+		before.mu.Lock()
+		delete(before.dests, dest)
+		before.mu.Unlock()
+	}
+	t.rows[dest] = l
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	if l.dests == nil {
 		l.dests = map[int64]struct{}{}
 	}

@@ -77,25 +77,91 @@ func TestDomainsOfOneProviderShareALane(t *testing.T) {
 	}
 }
 
+// A domain that has moved takes its row along: trouble of the lane it left is not its own any more, and
+// what is saved of its new one stays.
+func TestMovedDomainLeavesItsLane(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	list := w.list("dev", 1)
+	names := many(w, list, 2, 1)
+	tr := w.traffic(names)
+	rows := w.rows("d00.example", "d01.example")
+	lead := func(domain string) *lane {
+		tr.find(t.Context(), domain)
+		return tr.lane(destDomain(domain), rows[domain])
+	}
+	blocked := func(domain string) bool {
+		return w.count(`SELECT count(*) FROM destination WHERE id = $1 AND blocked > now()`, rows[domain]) == 1
+	}
+	before := lead("d00.example")
+	if lead("d01.example") != before {
+		t.Fatal("two lanes of one provider")
+	}
+	names.mx["d01.example"] = []MX{{10, "new.example"}}
+	after := lead("d01.example")
+	before.trouble("down")
+	if !blocked("d00.example") || blocked("d01.example") {
+		t.Errorf("trouble of the old servers: blocked is d00 %v, d01 %v", blocked("d00.example"), blocked("d01.example"))
+	}
+	after.trouble("down too")
+	before.succeeded()
+	if blocked("d00.example") || !blocked("d01.example") {
+		t.Errorf("success of the old servers: blocked is d00 %v, d01 %v", blocked("d00.example"), blocked("d01.example"))
+	}
+	after.until = time.Time{}
+	names.mx["d00.example"] = names.mx["d01.example"]
+	tr.find(t.Context(), "d00.example")
+	if !after.admit(rows["d00.example"]) {
+		t.Fatal("no room")
+	}
+	after.trouble("down again")
+	before.failures = 1
+	before.succeeded()
+	if !blocked("d00.example") {
+		t.Error("success of the servers it left ended the block of a domain that was steered elsewhere")
+	}
+}
+
+// traffic is that of a node without workers.
+func (w *world) traffic(names Resolver) *traffic {
+	tr := &traffic{
+		pool: w.pool, node: w.node(), connections: 4, living: new(atomic.Int64), lanes: map[string]*lane{}, aliases: map[string]alias{},
+		rows: map[int64]*lane{}, wake: newBell(), held: map[int64]*atomic.Bool{},
+		meeting: map[string]chan struct{}{}, router: &router{resolver: names}, soft: w.t.Context(), hard: w.t.Context(),
+	}
+	tr.log, tr.pace = w.config(nil).Log, pace{}.withDefaults()
+	return tr
+}
+
+// rows are those of the queue for domains.
+func (w *world) rows(domains ...string) map[string]int64 {
+	w.t.Helper()
+	var names []string
+	for _, d := range domains {
+		names = append(names, destDomain(d))
+	}
+	ids, err := destinationIDs(w.t.Context(), w.pool, names)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	of := map[string]int64{}
+	for _, d := range domains {
+		of[d] = ids[destDomain(d)]
+	}
+	return of
+}
+
 // Trouble with a provider is saved to all rows that lead there, for other nodes, and ends for all.
 func TestTroubleOfAProviderIsThatOfItsDomains(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	list := w.list("dev", 1)
-	node := w.node()
-	tr := &traffic{
-		pool: w.pool, node: node, connections: 4, living: new(atomic.Int64), lanes: map[string]*lane{}, aliases: map[string]alias{},
-		meeting: map[string]chan struct{}{}, router: &router{resolver: many(w, list, 2, 1)}, soft: t.Context(), hard: t.Context(),
-	}
-	tr.log, tr.pace = w.config(nil).Log, pace{}.withDefaults()
-	ids, err := destinationIDs(t.Context(), w.pool, []string{destDomain("d00.example"), destDomain("d01.example"), destDomain("alone.example")})
-	if err != nil {
-		t.Fatal(err)
-	}
+	tr := w.traffic(many(w, list, 2, 1))
+	rows := w.rows("d00.example", "d01.example", "alone.example")
 	var lanes []*lane
 	for _, name := range []string{"d00.example", "d01.example", "alone.example"} {
 		tr.meet(t.Context(), "", name)
-		lanes = append(lanes, tr.lane(destDomain(name), ids[destDomain(name)]))
+		lanes = append(lanes, tr.lane(destDomain(name), rows[name]))
 	}
 	if lanes[0] != lanes[1] || lanes[0] == lanes[2] {
 		t.Fatalf("lanes %s, %s, %s", lanes[0].name, lanes[1].name, lanes[2].name)

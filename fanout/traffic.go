@@ -47,6 +47,7 @@ type traffic struct {
 
 	mu      sync.Mutex
 	lanes   map[string]*lane
+	rows    map[int64]*lane          // that the shards of a row of the queue go through
 	aliases map[string]alias         // by domain
 	meeting map[string]chan struct{} // domains being looked up; closed at the end
 	held    map[int64]*atomic.Bool   // shards that some run here stands for, and whether it is to stop
@@ -107,9 +108,9 @@ func (t *traffic) lane(name string, dest int64) *lane {
 		l.window = min(startWindow, l.most())
 		t.lanes[name] = l
 	}
+	t.carries(l, dest)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.carries(dest)
 	l.touched = time.Now()
 	return l
 }
@@ -125,6 +126,9 @@ func (t *traffic) forget() {
 		l.mu.Lock()
 		if l.open == 0 && l.workers == 0 && l.claimed == 0 && !l.blockedLocked() && time.Since(l.touched) > laneAge {
 			delete(t.lanes, name)
+			for id := range l.dests {
+				delete(t.rows, id)
+			}
 		}
 		l.mu.Unlock()
 	}
