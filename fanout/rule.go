@@ -112,55 +112,65 @@ func (l *lane) batchLimit() int {
 	return limit
 }
 
-// book takes the turn of so many copies, and says how long it is until then: they go evenly, no batch
-// before those that went have had their time. False: it is longer than patience, and nothing is booked.
-func (l *lane) book(copies int, patience time.Duration) (wait time.Duration, ok bool) {
+// turnLag is how late a turn may be taken without those after it being later too.
+const turnLag = 100 * time.Millisecond
+
+// book takes the turn of so many copies if it has come, and says else how long it is until then: they go
+// evenly, no batch before those that went have had their time. Nobody has a turn ahead of time, which who
+// stops meanwhile would have to give back.
+func (l *lane) book(copies int) (wait time.Duration, ok bool) {
 	if l.rule == nil || l.rule.Rate.N == 0 {
 		return 0, true
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()
-	if l.turn.Before(now) {
-		l.turn = now
-	}
-	if wait = l.turn.Sub(now); wait > patience {
+	if wait = l.turn.Sub(now); wait > 0 {
 		return wait, false
+	}
+	if least := now.Add(-turnLag); l.turn.Before(least) {
+		l.turn = least
 	}
 	rate := l.rule.Rate
 	nodes := max(l.traffic.living.Load(), 1)
 	l.turn = l.turn.Add(time.Duration(float64(rate.Per) / float64(rate.N) * float64(copies) * float64(nodes)))
-	return wait, true
+	return 0, true
 }
 
 // errRate is a destination whose rate leaves no turn in time.
 var errRate = errors.New("the rate set for the destination leaves no room now")
 
-// forever is more patience than anything takes.
-const forever = 1<<63 - 1
+// nap is how long a batch waits for its turn before it is looked at again.
+const nap = time.Second
 
-// inTurn waits for the turn of a batch at its destination. What waits long gives its connection up,
-// which the server would not keep.
-func (w *worker) inTurn(b *batch) error {
+// inTurn says whether it is a batch's turn at its destination. If not, it has waited for a while and is
+// put back: when it is taken again, what is held or dropped and who has left meanwhile are seen. What
+// waits long gives its connection up, which the server would not keep.
+func (w *worker) inTurn(b *batch) bool {
 	if limit := b.lane.batch(); len(b.who) > limit { // who does not go along waits for a turn of their own
 		b.cut(limit)
 	}
-	patience := time.Duration(forever)
-	if w.lane.mixed { // which may not wait long for any one of them
-		patience = w.t.pace.slot
+	for began := time.Now(); ; {
+		wait, ok := b.lane.book(len(b.who))
+		if ok {
+			return true
+		}
+		if w.lane.mixed && time.Since(began)+wait > w.t.pace.slot { // which may not wait long for any one of them
+			w.unreachable(b, errRate)
+			return false
+		}
+		w.saved()
+		if wait > w.t.pace.idle {
+			w.close()
+		}
+		err := sleep(w.t.soft, min(wait, nap))
+		if err == nil && w.lane.mixed && !b.run.stopped() {
+			continue
+		}
+		w.back(nil, b)
+		b.run.checked = min(b.run.checked, b.run.next) // who left is asked again
+		return false
 	}
-	wait, ok := b.lane.book(len(b.who), patience)
-	if !ok {
-		return errRate
-	}
-	if wait == 0 {
-		return nil
-	}
-	w.saved()
-	if wait > w.t.pace.idle {
-		w.close()
-	}
-	return sleep(w.t.soft, wait)
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 func TestParseRate(t *testing.T) {
@@ -71,22 +73,22 @@ func TestRuleIsSharedByNodes(t *testing.T) {
 		tr.living.Store(2)
 		copies, start := 0, time.Now()
 		for time.Since(start) < 10*time.Minute {
-			wait, ok := l.book(5, forever)
-			if !ok {
-				t.Fatal("no turn")
+			wait, ok := l.book(5)
+			if ok {
+				copies += 5
 			}
 			time.Sleep(wait)
-			copies += 5
 		}
 		if copies < 300 || copies > 310 {
 			t.Errorf("%d copies in ten minutes, of two nodes with 60 a minute together", copies)
 		}
+		l.book(5)
 		before := l.turn
-		if wait, ok := l.book(1, time.Second); ok || wait <= time.Second || l.turn != before {
+		if wait, ok := l.book(1); ok || wait <= time.Second || l.turn != before {
 			t.Errorf("booked %v, %v", wait, ok)
 		}
 		l.rule = nil
-		if wait, ok := l.book(math.MaxInt, 0); wait != 0 || !ok {
+		if wait, ok := l.book(math.MaxInt); wait != 0 || !ok {
 			t.Error("waits without a rate")
 		}
 	})
@@ -178,4 +180,53 @@ func TestRateHoldsUpNobodyElse(t *testing.T) {
 	})
 	slow.once(t, 1)
 	free.once(t, 10)
+}
+
+// What waits for its turn obeys as what is sent at once does: nobody gets a copy who has left, nor of
+// what was dropped or held.
+func TestWhoWaitsForATurnObeys(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name string
+		rate Rate
+		does func(t *testing.T, w *world, e *Engine, post uuid.UUID)
+	}{
+		{"leaves", Rate{15, time.Minute}, func(t *testing.T, w *world, _ *Engine, _ uuid.UUID) {
+			w.exec(`UPDATE member SET left_at = now() WHERE key <> 'm000000@d0.example'`)
+			w.finished()
+		}},
+		{"drop", Rate{2, time.Hour}, func(t *testing.T, w *world, e *Engine, post uuid.UUID) {
+			if _, err := e.Drop(t.Context(), Selection{Post: post}, "ann@a.example"); err != nil {
+				t.Fatal(err)
+			}
+			w.finished()
+		}},
+		{"hold", Rate{2, time.Hour}, func(t *testing.T, w *world, e *Engine, post uuid.UUID) {
+			if _, err := e.Hold(t.Context(), Selection{Post: post}, "ann@a.example"); err != nil {
+				t.Fatal(err)
+			}
+			eventually(t, "shards put by", func() bool {
+				return w.count(`SELECT count(*) FROM shard WHERE state IN ('ready', 'claimed')`) == 0
+			})
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			list := w.list("dev", 1)
+			w.members(list, 2*ownShards, 1)
+			s := newSink(t).serve()
+			c := w.config(nil)
+			c.Rules = []Rule{{Match: []string{"d0.example"}, Rate: tt.rate}}
+			c.Resolver = fakeDNS{addrs: map[string][]netip.Addr{"d0.example": addrs("192.0.2.1")}}
+			c.DialContext = by(map[string]*sink{"192.0.2.1": s})
+			e, _ := w.start(c)
+			post := w.post(list, testMessage)
+			eventually(t, "the first copy, and its outcome", func() bool {
+				return w.count(`SELECT COALESCE(sum(sent), 0) FROM shard`) == 1
+			})
+			tt.does(t, w, e, post)
+			s.once(t, 1)
+		})
+	}
 }

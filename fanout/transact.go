@@ -9,8 +9,7 @@ import (
 
 // carry sends a batch, and what follows it to the same destination.
 func (w *worker) carry(b *batch) {
-	if err := w.inTurn(b); err != nil {
-		w.unreachable(b, err)
+	if !w.inTurn(b) {
 		return
 	}
 	if err := w.connect(b); err != nil {
@@ -111,7 +110,7 @@ func (w *worker) following(b *batch) (*batch, *smtpclient.Envelope) {
 		w.peeked = next
 		return nil, nil
 	}
-	if _, ok := next.lane.book(len(next.who), 0); !ok {
+	if _, ok := next.lane.book(len(next.who)); !ok {
 		w.peeked = next
 		return nil, nil
 	}
