@@ -42,6 +42,8 @@ func (w *worker) unreachable(b *batch, err error) {
 		w.back(nil, b)
 	case errors.As(err, &failed):
 		w.troubled(b, failed)
+	case errors.As(err, &final) && b.lane.exchangers != nil:
+		w.nowhere(b)
 	case errors.As(err, &final): // the DNS says so, no server
 		b.refuseAll(smtpclient.StageRcpt, final)
 		w.settle(b, b.refused[0])

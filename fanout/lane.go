@@ -247,7 +247,7 @@ func (l *lane) hops(ctx context.Context) ([]hop, error) {
 		hops[i].tls = l.encryption().policy(h.tls)
 	}
 	var final *smtp.Reply
-	if err != nil && !errors.As(err, &final) {
+	if err != nil && (l.exchangers != nil || !errors.As(err, &final)) { // what is wrong with a set may not be with a domain
 		return nil, err
 	}
 	l.route, l.noRoute, l.routed = hops, err, time.Now()
@@ -262,7 +262,7 @@ func (l *lane) lookUp(ctx context.Context) ([]hop, error) {
 	if l.exchangers == nil {
 		return l.traffic.router.hops(ctx, l.domain)
 	}
-	// The domain may have moved since: the lane has not.
+	// The domain may have moved since: the lane has not, and whose turn it is sees that (moved).
 	w := l.way
 	w.exchangers = inOrder(w.exchangers)
 	return l.traffic.router.addresses(ctx, l.domain, w)

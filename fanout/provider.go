@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"muster/smtp"
+	"muster/smtp/smtpclient"
 )
 
 // A destination is a set of mail exchangers, not a domain's name: a thousand domains at one provider
@@ -77,6 +78,51 @@ func (t *traffic) known(domain string) *lane {
 	}
 	return t.lane(destDomain(domain), 0)
 }
+
+// leads says whether a domain is known to lead to a lane.
+func (t *traffic) leads(domain string, l *lane) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	a, ok := t.aliases[domain]
+	return ok && a.lane == l.name && time.Since(a.found) < t.pace.route
+}
+
+// moved says whether the domain of a run leads elsewhere now than when it was claimed. Where the DNS does
+// not say, it is asked again only after a while.
+func (w *worker) moved(r *run) bool {
+	if w.lane.exchangers == nil || r.domain == "" || w.t.leads(r.domain, w.lane) || time.Since(r.met) < meetWait {
+		return false
+	}
+	to := w.t.meet(w.t.soft, "", r.domain)
+	r.met = time.Now()
+	return to != w.lane && w.t.soft.Err() == nil
+}
+
+// nowhere is for a batch whose set of exchangers has no server, as the DNS says. Its domain may have
+// moved from there: it bounces only where the DNS says so of the domain itself.
+func (w *worker) nowhere(b *batch) {
+	domain := domainKey(b.envelope.To[0].Domain)
+	w.t.mu.Lock()
+	delete(w.t.aliases, domain)
+	w.t.mu.Unlock()
+	ctx, cancel := context.WithTimeout(w.t.soft, meetWait)
+	defer cancel()
+	_, err := w.t.router.hops(ctx, domain)
+	var final *smtp.Reply
+	switch {
+	case errors.As(err, &final):
+		b.refuseAll(smtpclient.StageRcpt, final)
+		w.settle(b, b.refused[0])
+	case w.lane.mixed:
+		w.postpone(b, errMoved)
+	default:
+		w.back(nil, b)
+		w.stop(b.run)
+	}
+}
+
+// errMoved is a domain whose servers are others than a moment ago.
+var errMoved = errors.New("its mail servers have changed")
 
 // meet finds the lane that mail of a list's domain to a domain leads to: that of its relays or its
 // exchangers, or, where they cannot be found now, its own. A domain is looked up by one at a time.

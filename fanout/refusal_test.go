@@ -176,6 +176,99 @@ func TestDNSThatChanges(t *testing.T) {
 	}
 }
 
+// A domain moves while its copies go out, and its old server is still there for others and says that it
+// knows nobody of it: what was not begun goes to the new one, and nobody bounces.
+func TestDomainThatMovesMeanwhile(t *testing.T) {
+	t.Parallel()
+	const members = 60
+	w := newWorld(t)
+	list := w.list("dev", 1)
+	w.members(list, members, 1)
+	names := &changingDNS{now: fakeDNS{
+		mx:    map[string][]MX{"d0.example": {{10, "old.example"}}},
+		addrs: map[string][]netip.Addr{"old.example": addrs("192.0.2.1"), "new.example": addrs("192.0.2.2")},
+	}}
+	c := w.config(nil)
+	c.Connections = 1
+	c.pace.route = 50 * time.Millisecond
+	old, after := newSink(t), newSink(t).serve()
+	old.taken = func(*letter) {
+		names.set(fakeDNS{mx: map[string][]MX{"d0.example": {{10, "new.example"}}}, addrs: names.get().addrs})
+		time.Sleep(2 * c.pace.route) // the pace of the other side: the answer has aged
+	}
+	old.rcpt = func(string) string {
+		if old.copies.Load() > 1 { // the second went out with the end of the first
+			return "550 5.1.1 nobody here by that name"
+		}
+		return ""
+	}
+	c.Resolver, c.DialContext = names, by(map[string]*sink{"192.0.2.1": old.serve(), "192.0.2.2": after})
+	w.start(c)
+	w.post(list, testMessage)
+	w.finished()
+	if n := w.count(`SELECT count(*) FROM bounce`); n != 0 {
+		t.Errorf("%d bounces", n)
+	}
+	if n := old.copies.Load() + after.copies.Load(); n != members || after.copies.Load() < members-2 {
+		t.Errorf("%d copies at the old server, %d at the new", old.copies.Load(), after.copies.Load())
+	}
+}
+
+// The name of a server is gone when it is looked up: who has moved to another is sent there, and who has
+// not bounces for what is wrong with their own domain.
+func TestServerThatIsGone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	list := w.list("dev", 1)
+	large, small := ownShards, 2
+	for domain, n := range map[string]int{"moved.example": large, "also.example": small, "lost.example": large, "also-lost.example": small} {
+		for i := range n {
+			w.member(list, fmt.Sprintf("m%d@%s", i, domain))
+		}
+	}
+	mx := map[string][]MX{}
+	for _, d := range []string{"moved.example", "also.example", "lost.example", "also-lost.example"} {
+		mx[d] = []MX{{10, "old.example"}}
+	}
+	names := &movingDNS{
+		changingDNS: changingDNS{now: fakeDNS{mx: mx}},
+		moved: fakeDNS{
+			mx: map[string][]MX{
+				"moved.example": {{10, "new.example"}}, "also.example": {{10, "new.example"}},
+				"lost.example": mx["lost.example"], "also-lost.example": mx["also-lost.example"],
+			},
+			addrs: map[string][]netip.Addr{"new.example": addrs("192.0.2.2")},
+		},
+	}
+	after := newSink(t).serve()
+	c := w.config(nil)
+	quick(&c)
+	c.Resolver, c.DialContext = names, by(map[string]*sink{"192.0.2.2": after})
+	w.start(c)
+	w.post(list, testMessage)
+	w.finished()
+	after.once(t, large+small)
+	if n := w.count(`SELECT count(*) FROM bounce`); n != large+small {
+		t.Errorf("%d bounces", n)
+	}
+	if n := w.count(`SELECT count(*) FROM bounce b JOIN member m ON m.id = b.member WHERE b.text LIKE '%domain ' || m.domain || ' %'`); n != large+small {
+		t.Errorf("%d bounces name the domain that they are for", n)
+	}
+}
+
+// movingDNS shows that domains have moved from when an address of their old server was asked for.
+type movingDNS struct {
+	changingDNS
+	moved fakeDNS
+}
+
+func (d *movingDNS) Addrs(ctx context.Context, host string) ([]netip.Addr, error) {
+	if host == "old.example" {
+		d.set(d.moved)
+	}
+	return d.changingDNS.Addrs(ctx, host)
+}
+
 // A DNS that says SERVFAIL, does not answer or leads in a circle: no member bounces for it, and when
 // it tells the truth they get their copies.
 func TestMoodyDNS(t *testing.T) {

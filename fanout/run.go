@@ -14,7 +14,9 @@ type run struct {
 	claim
 	*recipients
 	message *message
-	lane    *lane // whose queue it came from
+	lane    *lane     // whose queue it came from
+	domain  string    // of all in it; "" where that is not known, or they are of many
+	met     time.Time // when it was found last where that leads
 	expires time.Time
 
 	next    int // first place not given to a batch

@@ -283,6 +283,9 @@ func (t *traffic) load(l *lane, c claim, d readyDest) {
 	}
 	m, err := t.library.borrow(t.hard, c.Fanout)
 	r := newRun(c, who, m, l)
+	if domain, ok := strings.CutPrefix(d.Name, destDomain("")); ok {
+		r.domain = domain
+	}
 	switch {
 	case isPoison(err):
 		t.setAside(r, err)

@@ -139,7 +139,7 @@ func (w *worker) take() *batch {
 
 // fill takes a batch from a run, or is done with it.
 func (w *worker) fill(r *run) *batch {
-	if r.stopped() {
+	if r.stopped() || w.moved(r) {
 		w.stop(r)
 		return nil
 	}
@@ -164,7 +164,7 @@ func (w *worker) fill(r *run) *batch {
 	return nil
 }
 
-// stop gives a run back that is held: at once, or with the outcome of its batch under way.
+// stop gives a run back that is held, or leads elsewhere: at once, or with the outcome of its batch under way.
 func (w *worker) stop(r *run) {
 	w.saved()
 	if r.lost != nil || r.complete() { // and let go of
