@@ -91,7 +91,7 @@ func (w *worker) broken(b *batch, err error) {
 		return
 	}
 	if w.lane.mixed && errors.Is(err, os.ErrDeadlineExceeded) { // the others of the shard wait for it
-		b.lane.trouble(failed.Error())
+		b.lane.trouble(failed)
 		w.postpone(b, failed)
 		return
 	}

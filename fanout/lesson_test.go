@@ -225,3 +225,21 @@ func TestEndOfTheProcessTeachesNothing(t *testing.T) {
 		}
 	})
 }
+
+// Of several servers that cannot be used the one that said something tells why: that one is busy is not
+// that none is there.
+func TestWordsCountMoreThanSilence(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := &pipes{kinds: map[string]string{first: "421 4.7.0 too many connections", second: "refused"}}
+		l := p.twoHops(t.Context())
+		_, err := l.traffic.open(t.Context(), l)
+		var failed *smtpclient.Error
+		if !errors.As(err, &failed) || failed.Reply == nil || failed.Host != first {
+			t.Errorf("%v", err)
+		}
+		if want := []string{first, second}; !slices.Equal(p.tried, want) {
+			t.Errorf("%v, want %v", p.tried, want)
+		}
+	})
+}

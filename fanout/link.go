@@ -1,6 +1,7 @@
 package fanout
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -18,12 +19,14 @@ type link struct {
 }
 
 // open makes a connection to the first server of a destination that answers. The error is a
-// *smtp.Reply where the destination takes no mail and never will.
+// *smtp.Reply where the destination takes no mail and never will, else that of the first server that said
+// anything, or of the last.
 func (t *traffic) open(ctx context.Context, l *lane) (*link, error) {
 	hops, err := l.hops(ctx)
 	if err != nil {
 		return nil, err
 	}
+	var said error // by the first that said anything: a limit of one is no trouble with all
 	hops = l.ranked(hops)
 	for i, h := range hops {
 		o := t.options
@@ -36,6 +39,9 @@ func (t *traffic) open(ctx context.Context, l *lane) (*link, error) {
 			l.learn(h, conn, err)
 		}
 		if err != nil {
+			if said == nil && hasReply(err) {
+				said = err
+			}
 			if ctx.Err() != nil { // the next would fail before it is asked
 				break
 			}
@@ -57,7 +63,13 @@ func (t *traffic) open(ctx context.Context, l *lane) (*link, error) {
 	if errors.Is(err, errTLSA) { // which may have changed
 		l.reroute()
 	}
-	return nil, err
+	return nil, cmp.Or(said, err)
+}
+
+// hasReply says whether a connection ended with the words of a server.
+func hasReply(err error) bool {
+	var failed *smtpclient.Error
+	return errors.As(err, &failed) && failed.Reply != nil
 }
 
 // connectTime bounds connecting to the first of so many servers that are left to try: where there is
