@@ -274,14 +274,3 @@ func (l *lane) reroute() {
 	l.routed = time.Time{}
 	l.routeMu.Unlock()
 }
-
-// closeIdle ends the connections that nobody uses.
-func (l *lane) closeIdle() {
-	l.mu.Lock()
-	idle := l.idle
-	l.idle = nil
-	l.mu.Unlock()
-	for _, k := range idle {
-		k.close()
-	}
-}

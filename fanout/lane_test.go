@@ -6,6 +6,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"muster/smtp/smtpclient"
 )
 
 // bareLane is a lane for tests of lanes alone: its workers are counted and not started.
@@ -75,6 +77,61 @@ func TestLaneHandsRunsToWhoWaits(t *testing.T) {
 		cancel()
 		if r := <-got; r != nil || l.workers != 2 {
 			t.Errorf("%+v at the end, %d workers", r, l.workers)
+		}
+	})
+}
+
+// idleLink is a connection of a lane that nobody uses. The far end answers nothing.
+func idleLink(t *testing.T, l *lane) *link {
+	t.Helper()
+	p := &pipes{kinds: map[string]string{first: "220 far.example"}}
+	conn, err := smtpclient.Dial(t.Context(), first, smtpclient.Options{Hello: "near.example", DialContext: p.dial})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.open++
+	return &link{conn: conn, lane: l, forget: func() bool { return true }}
+}
+
+// A connection is closed when nobody has used it for as long as it waits, counted from its last use, and
+// who closes it is waited for.
+func TestIdleConnectionsAreClosed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := bareLane(20, 0)
+		tr := l.traffic
+		var end context.CancelFunc
+		tr.soft, end = context.WithCancel(t.Context())
+		tr.hard = t.Context()
+		l.keep(idleLink(t, l))
+		time.Sleep(tr.pace.idle - time.Second)
+		k, err := l.acquire(t.Context()) // and used, and kept again
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.keep(k)
+		time.Sleep(tr.pace.idle - time.Second)
+		tr.forget()
+		tr.wg.Wait()
+		if len(l.idle) != 1 || l.open != 1 {
+			t.Fatal("closed before its time")
+		}
+		time.Sleep(time.Second)
+		tr.forget()
+		tr.wg.Wait()
+		if len(l.idle) != 0 || l.open != 0 {
+			t.Error("not closed when nobody used it")
+		}
+		l.keep(idleLink(t, l))
+		end()
+		tr.drain()
+		tr.wg.Wait()
+		if l.open != 0 {
+			t.Error("not closed at the end")
+		}
+		l.keep(idleLink(t, l)) // by a worker that ends later
+		if l.open != 0 || len(l.idle) != 0 {
+			t.Error("kept after the end")
 		}
 	})
 }

@@ -15,6 +15,7 @@ type link struct {
 	lane   *lane
 	host   string      // for the journal and people
 	forget func() bool // stops watching for the end of the tenure
+	kept   time.Time   // when it was put by
 	used   bool        // it has carried a transaction before
 }
 

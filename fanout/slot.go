@@ -79,30 +79,34 @@ func (l *lane) warm() {
 	})
 }
 
-// keep puts a connection by for whoever comes next.
+// keep puts a connection by for whoever comes next. At the end nobody does.
 func (l *lane) keep(k *link) {
 	l.mu.Lock()
-	l.idle = append(l.idle, k)
-	l.announce()
+	ended := l.traffic.soft.Err() != nil // and closeIdle may have been here
+	if !ended {
+		k.kept = time.Now()
+		l.idle = append(l.idle, k)
+		l.announce()
+	}
 	l.mu.Unlock()
-	time.AfterFunc(l.traffic.pace.idle, func() {
-		if l.take(k) {
-			k.close()
-		}
-	})
+	if ended {
+		k.close()
+	}
 }
 
-// take removes a connection from the idle ones, if it is still there.
-func (l *lane) take(k *link) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for i, other := range l.idle {
-		if other == k {
-			l.idle = append(l.idle[:i], l.idle[i+1:]...)
-			return true
+// closeIdle ends the connections that nobody has used for some time. It does not wait for that: their
+// servers may be slow to say goodbye. l.mu is held.
+func (l *lane) closeIdle(unused time.Duration) {
+	kept := l.idle[:0]
+	for _, k := range l.idle {
+		if time.Since(k.kept) < unused {
+			kept = append(kept, k)
+			continue
 		}
+		l.traffic.wg.Go(k.close)
 	}
-	return false
+	clear(l.idle[len(kept):])
+	l.idle = kept
 }
 
 // release frees a slot.

@@ -118,12 +118,13 @@ func (t *traffic) lane(name string, dest int64) *lane {
 // laneAge is how long a lane without work is remembered.
 const laneAge = 15 * time.Minute
 
-// forget drops lanes that nothing has gone through for long.
+// forget drops lanes that nothing has gone through for long, and ends connections that nobody uses.
 func (t *traffic) forget() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for name, l := range t.lanes {
 		l.mu.Lock()
+		l.closeIdle(t.pace.idle)
 		if l.open == 0 && l.workers == 0 && l.claimed == 0 && !l.blockedLocked() && time.Since(l.touched) > laneAge {
 			delete(t.lanes, name)
 			for id := range l.dests {
@@ -410,6 +411,8 @@ func (t *traffic) drain() {
 	t.mu.Unlock()
 	for _, l := range lanes {
 		l.sendBack()
-		l.closeIdle()
+		l.mu.Lock()
+		l.closeIdle(0)
+		l.mu.Unlock()
 	}
 }
