@@ -51,7 +51,8 @@ type lane struct {
 	warming  bool          // a connection is being made ahead of who will want it
 	freed    chan struct{} // closed and replaced when a slot or an idle link is there
 	failures int
-	slow     int // recipients in a row answered 4.7.x
+	slow     int       // recipients in a row answered 4.7.x
+	well     time.Time // when a text was taken last
 	until    time.Time
 	why      error     // the latest trouble
 	saved    time.Time // the block until then is stored since; zero: not yet

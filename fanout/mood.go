@@ -16,7 +16,7 @@ import (
 func (l *lane) succeeded() {
 	l.mu.Lock()
 	had := l.failures
-	l.failures, l.slow = 0, 0
+	l.failures, l.slow, l.well = 0, 0, time.Now()
 	grown := l.window < l.most() && !time.Now().Before(l.steady)
 	if grown {
 		l.window++
@@ -92,14 +92,20 @@ func (l *lane) leftAlone() error {
 	return fmt.Errorf("%w: %w", errBlocked, l.why)
 }
 
-// inherit takes over what other nodes, or this one before it started, found out: after failures
-// the destination is tried with one connection.
-func (l *lane) inherit(failures int) {
+// inherit takes over what other nodes, or this one before it started, found out of a row's destination:
+// after failures it is tried with one connection. False: they are out of date, for something was delivered
+// here since the destination was left alone.
+func (l *lane) inherit(d *readyDest) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if failures > l.failures {
-		l.failures, l.window = failures, 1
+	if d.Failures <= l.failures {
+		return true
 	}
+	if l.failures == 0 && !l.well.IsZero() && time.Since(l.well) < d.Ended {
+		return false
+	}
+	l.failures, l.window = d.Failures, 1
+	return true
 }
 
 // lift ends a block that is not stored any more for a row that it was stored for, as was asked at a

@@ -99,11 +99,11 @@ func TestMovedDomainLeavesItsLane(t *testing.T) {
 	}
 	names.mx["d01.example"] = []MX{{10, "new.example"}}
 	after := lead("d01.example")
-	before.trouble("down")
+	before.trouble(errors.New("down"))
 	if !blocked("d00.example") || blocked("d01.example") {
 		t.Errorf("trouble of the old servers: blocked is d00 %v, d01 %v", blocked("d00.example"), blocked("d01.example"))
 	}
-	after.trouble("down too")
+	after.trouble(errors.New("down too"))
 	before.succeeded()
 	if blocked("d00.example") || !blocked("d01.example") {
 		t.Errorf("success of the old servers: blocked is d00 %v, d01 %v", blocked("d00.example"), blocked("d01.example"))
@@ -114,11 +114,66 @@ func TestMovedDomainLeavesItsLane(t *testing.T) {
 	if !after.admit(rows["d00.example"]) {
 		t.Fatal("no room")
 	}
-	after.trouble("down again")
+	after.trouble(errors.New("down again"))
 	before.failures = 1
 	before.succeeded()
 	if !blocked("d00.example") {
 		t.Error("success of the servers it left ended the block of a domain that was steered elsewhere")
+	}
+}
+
+// The failures of a row narrow a lane that does not know better. One that has delivered since the last of
+// them goes on as it is, and the row is put right.
+func TestOldFailuresDoNotNarrow(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	list := w.list("dev", 1)
+	tr := w.traffic(many(w, list, 2, 1))
+	rows := w.rows("d00.example", "d01.example")
+	tr.find(t.Context(), "d00.example")
+	tr.find(t.Context(), "d01.example")
+	claim := func(domain string) *lane {
+		l := tr.lane(destDomain(domain), rows[domain])
+		w.exec(`UPDATE shard SET state = 'ready'`)
+		ready, err := selectReady(t.Context(), w.pool, rows[domain]-1, 1)
+		if err != nil || len(ready) != 1 || ready[0].ID != rows[domain] {
+			t.Fatalf("%+v, %v", ready, err)
+		}
+		w.exec(`UPDATE shard SET state = 'done'`)
+		if err := tr.claim(l, ready[0]); err != nil {
+			t.Fatal(err)
+		}
+		return l
+	}
+	failed := func(domain, ago string) {
+		w.exec(`UPDATE destination SET failures = 5, blocked = now() - $2::interval WHERE id = $1`, rows[domain], ago)
+	}
+	var fanout int64
+	w.row(`INSERT INTO fanout (post, list, verp, ordered, accepted, expires, lists, planned)
+		VALUES ($1, $2, true, true, now(), now() + interval '5 days', ARRAY[$2::bigint], now()) RETURNING id`,
+		w.post(list, testMessage), list).into(&fanout)
+	for _, id := range rows {
+		w.exec(`INSERT INTO shard (fanout, dest, turn, size, state) VALUES ($1, $2, 1, 1, 'ready')`, fanout, id)
+	}
+	failed("d00.example", "1 second")
+	l := claim("d00.example")
+	if l.failures != 5 || l.window != 1 {
+		t.Errorf("a lane that knows nothing has %d failures and %d connections", l.failures, l.window)
+	}
+	for range 3 {
+		l.succeeded()
+	}
+	failed("d01.example", "1 hour")
+	l.well = time.Now().Add(-time.Minute)
+	if claim("d01.example") != l || l.failures != 0 || l.window < 4 {
+		t.Errorf("a lane that has delivered has %d failures and %d connections", l.failures, l.window)
+	}
+	if n := w.count(`SELECT count(*) FROM destination WHERE failures > 0`); n != 0 {
+		t.Errorf("%d rows still have failures", n)
+	}
+	failed("d01.example", "1 second") // by another node, a moment ago
+	if claim("d01.example"); l.failures != 5 || l.window != 1 {
+		t.Errorf("after trouble elsewhere it has %d failures and %d connections", l.failures, l.window)
 	}
 }
 

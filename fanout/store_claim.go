@@ -14,8 +14,9 @@ type readyDest struct {
 	ID       int64
 	Name     string
 	Failures int
-	Retried  int64 // times that somebody wanted what its shards of many are for tried again
-	Open     bool  // it is neither blocked nor held, as a whole
+	Retried  int64         // times that somebody wanted what its shards of many are for tried again
+	Ended    time.Duration // since it was left alone last; 0: somebody asked to try it again
+	Open     bool          // it is neither blocked nor held, as a whole
 }
 
 const sqlReady = `
@@ -25,7 +26,8 @@ const sqlReady = `
 			SELECT (SELECT s.dest FROM shard s WHERE s.state = 'ready' AND s.dest > d.dest ORDER BY s.dest LIMIT 1)
 			FROM d WHERE d.dest IS NOT NULL),
 		page AS (SELECT dest FROM d WHERE dest IS NOT NULL LIMIT $2)
-		SELECT x.id, x.name, x.failures, x.retried, (x.blocked IS NULL OR x.blocked <= now() OR x.blocked > now() + $3::interval)
+		SELECT x.id, x.name, x.failures, x.retried, COALESCE(now() - x.blocked, interval '0') AS ended,
+			(x.blocked IS NULL OR x.blocked <= now() OR x.blocked > now() + $3::interval)
 			AND NOT EXISTS (SELECT FROM hold h
 				WHERE h.list = 0 AND h.dest = ANY(ARRAY[0, x.id]) AND h.post = ` + noPost + `) AS open
 		FROM page JOIN destination x ON x.id = page.dest
@@ -158,6 +160,15 @@ func saveBlock(ctx context.Context, q querier, dests []int64, failures int, wait
 		FROM own WHERE x.id = own.id`, dests, failures, wait, reply)
 	if err != nil {
 		return fmt.Errorf("destinations %d: %w", dests, err)
+	}
+	return nil
+}
+
+// clearFailures stores that a destination answers which was left alone before.
+func clearFailures(ctx context.Context, q querier, dest int64) error {
+	_, err := q.Exec(ctx, `UPDATE destination SET failures = 0, reply = '', blocked = NULL WHERE id = $1 AND blocked <= now()`, dest)
+	if err != nil {
+		return fmt.Errorf("destination %d: %w", dest, err)
 	}
 	return nil
 }

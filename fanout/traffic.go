@@ -2,6 +2,7 @@ package fanout
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"maps"
 	"math"
@@ -254,7 +255,9 @@ func (t *traffic) claim(l *lane, d readyDest) error {
 		return nil
 	}
 	claims, err := claimShards(t.soft, t.pool, t.node, d.ID, n) // some may be ours though it failed
-	l.inherit(d.Failures)
+	if !l.inherit(&d) {
+		err = errors.Join(err, clearFailures(t.soft, t.pool, d.ID))
+	}
 	l.reserve(len(claims))
 	t.mu.Lock()
 	for i := range claims {
