@@ -135,3 +135,33 @@ func TestIdleConnectionsAreClosed(t *testing.T) {
 		}
 	})
 }
+
+// A lane that was met only by members of mixed shards is forgotten soon, and what led there with it: a
+// list may have a million domains. One that is in trouble, or has rows of the queue, is not.
+func TestLanesThatWereMetAreForgotten(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		tr := bareLane(20, 0).traffic
+		tr.lanes, tr.aliases, tr.rows = map[string]*lane{}, map[string]alias{}, map[int64]*lane{}
+		for _, name := range []string{"met", "down", "row"} {
+			tr.aliases[name+".example"] = alias{lane: "mxset:" + name, found: time.Now()}
+		}
+		tr.lane(destDomain("met.example"), 0)
+		tr.lane(destDomain("down.example"), 0).failures = 1
+		tr.lane(destDomain("row.example"), 7)
+		tr.forget()
+		if len(tr.lanes) != 3 || len(tr.aliases) != 3 {
+			t.Errorf("%d lanes and %d aliases at once", len(tr.lanes), len(tr.aliases))
+		}
+		time.Sleep(metAge + time.Second)
+		tr.forget()
+		if tr.lanes["mxset:met"] != nil || len(tr.lanes) != 2 || len(tr.aliases) != 2 {
+			t.Errorf("%d lanes and %d aliases after a minute", len(tr.lanes), len(tr.aliases))
+		}
+		time.Sleep(laneAge)
+		tr.forget()
+		if len(tr.lanes)+len(tr.aliases)+len(tr.rows) != 0 {
+			t.Errorf("%d lanes, %d aliases and %d rows at last", len(tr.lanes), len(tr.aliases), len(tr.rows))
+		}
+	})
+}

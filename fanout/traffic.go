@@ -116,8 +116,19 @@ func (t *traffic) lane(name string, dest int64) *lane {
 	return l
 }
 
-// laneAge is how long a lane without work is remembered.
-const laneAge = 15 * time.Minute
+// How long a lane without work is remembered.
+const (
+	laneAge = 15 * time.Minute
+	metAge  = time.Minute // met by members of mixed shards alone, and not in trouble: there may be very many
+)
+
+// age is how long the lane is remembered. l.mu is held.
+func (l *lane) age() time.Duration {
+	if len(l.dests) == 0 && l.failures == 0 {
+		return metAge
+	}
+	return laneAge
+}
 
 // forget drops lanes that nothing has gone through for long, and ends connections that nobody uses.
 func (t *traffic) forget() {
@@ -126,7 +137,7 @@ func (t *traffic) forget() {
 	for name, l := range t.lanes {
 		l.mu.Lock()
 		l.closeIdle(t.pace.idle)
-		if l.open == 0 && l.workers == 0 && l.claimed == 0 && !l.blockedLocked() && time.Since(l.touched) > laneAge {
+		if l.open == 0 && l.workers == 0 && l.claimed == 0 && !l.blockedLocked() && time.Since(l.touched) > l.age() {
 			delete(t.lanes, name)
 			for id := range l.dests {
 				delete(t.rows, id)
@@ -135,7 +146,11 @@ func (t *traffic) forget() {
 		l.mu.Unlock()
 	}
 	for domain, a := range t.aliases {
-		if time.Since(a.found) > laneAge {
+		age := metAge
+		if t.lanes[a.lane] != nil {
+			age = laneAge
+		}
+		if time.Since(a.found) > age {
 			delete(t.aliases, domain)
 		}
 	}
