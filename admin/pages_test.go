@@ -121,6 +121,14 @@ func TestMails(t *testing.T) {
 		lists.NoticePostRejected:  lists.PostRejectedParams{Subject: "Tulips", MessageID: "<1@member.example>", Reason: "Off topic"},
 		lists.NoticePostRefused:   lists.PostRefusedParams{Reason: "not-member", Sentence: "Only members may post."},
 		lists.NoticeCommandAnswer: lists.CommandAnswerParams{Results: []lists.CommandResult{{Line: "join", Outcome: lists.OutcomeConfirm}}, Help: true},
+		lists.NoticeLate: lists.LateParams{
+			Copies: 12, More: true, Others: 1,
+			Posts:  []lists.LatePost{{Subject: "Tulips", Accepted: time.Now(), Copies: 12, Aside: true, URL: "https://lists.example/posts/t"}},
+			Places: []lists.LatePlace{{Name: "member.example", Copies: 12, Host: "mx.member.example", Reply: "451 4.3.0 Try again later"}},
+		},
+		lists.NoticeStopped: lists.StoppedParams{
+			Subject: "Tulips", Answered: 1500, Refused: 1000, Host: "mx.member.example", Answer: "550 5.7.1 No", URL: "https://lists.example/posts/t",
+		},
 	}
 	if have := slices.Sorted(maps.Keys(kinds)); !slices.Equal(have, templates.MailKinds()) {
 		t.Errorf("the table has %v, templates/mail has %v", have, templates.MailKinds())
@@ -143,7 +151,7 @@ func stored(t *testing.T, params any) map[string]any {
 	data := map[string]any{
 		"Hostname": "mail.example", "BaseURL": "https://lists.example", "Address": "bob@member.example", "ListTitle": "Garden club",
 		"ListAddress": "garden@lists.example", "ListURL": "https://lists.example/lists/garden@lists.example",
-		"OwnerAddress": "garden-owner@lists.example", "RequestAddress": "garden-request@lists.example", "LeaveAddress": "garden-leave@lists.example",
+		"OwnerAddress": "garden-owner@lists.example", "PostmasterAddress": "postmaster@lists.example", "RequestAddress": "garden-request@lists.example", "LeaveAddress": "garden-leave@lists.example",
 	}
 	text, err := json.Marshal(params)
 	if err != nil {
