@@ -169,6 +169,36 @@ func TestSweepsLookAtEachLine(t *testing.T) {
 	}
 }
 
+// A list with many posts that wait costs those who begin the next of them, or of another list, nothing.
+func TestBeginningPastManyThatWait(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	list, other := w.list("dev", 1), w.list("other", 1)
+	w.members(list, 2*firstStep, 3)
+	w.members(other, 10, 1)
+	w.post(list, testMessage)
+	w.exec(`INSERT INTO post (id, ref, list, kind, state, accepted, sender, author, message_id, subject, size, received, eightbit, smtputf8, header_len)
+		SELECT gen_random_uuid(), 'r' || g, $1, 'post', 'accepted', now() + g * interval '1 ms', '', '', '', '', 1, '', false, false, 1
+		FROM generate_series(1, 3000) g`, list)
+	w.exec(`ANALYZE post`)
+	last := w.post(other, testMessage)
+	w.exec(`UPDATE post SET accepted = now() + interval '1 hour' WHERE id = $1`, last)
+	for _, planning := range []bool{false, true} {
+		pages, plan := w.pages(sqlUnplanned, beginBatch, waitingPage)
+		// With the first being planned those behind it are passed over, a row each and no question.
+		if limit := map[bool]int{false: 400, true: 4000}[planning]; pages > limit || strings.Contains(plan, "Seq Scan on post") {
+			t.Errorf("being planned: %t: %d pages\n%s", planning, pages, plan)
+		}
+		p := &planner{pool: w.pool, log: New(w.pool, Config{}).log, relays: newRelayGroups([]Relay{{}}), made: func() {}}
+		if n, err := p.begin(t.Context(), beginBatch); n != 1 || err != nil {
+			t.Fatal(n, err)
+		}
+	}
+	if n := w.count(`SELECT count(*) FROM fanout WHERE post = $1`, last); n != 1 {
+		t.Error("the other list waits")
+	}
+}
+
 // What is claimed and what is next costs the same however many shards wait behind, and whatever
 // PostgreSQL thinks of the table: statistics may be from when it was empty, or nearly all were done.
 func TestQueueOfAListCostsNothing(t *testing.T) {

@@ -19,18 +19,31 @@ type unplannedPost struct {
 	Host     string // the list's domain
 }
 
-// lockUnplanned takes the oldest posts that wait. Posts of a list are begun one after the other, the
-// next when all shards of the last are made, so that what is before a shard is known when it is made.
-func lockUnplanned(ctx context.Context, tx pgx.Tx, limit int) ([]unplannedPost, error) {
-	found, err := collect[unplannedPost](ctx, tx, `
+// waitingPage is how many posts that wait are looked at for those to begin.
+const waitingPage = 100
+
+// The first of each list among the oldest that wait, leaving out lists of which a fan-out is being
+// planned, however many wait behind it. Nothing is chosen under a lock: where another node has taken the
+// first of a list, or begins it in this moment, that list has its turn there. "<@" and not "= ANY", as that
+// makes PostgreSQL think that a list with most of the posts leaves hardly any to sort.
+const sqlUnplanned = `
+		WITH page AS MATERIALIZED (
+			SELECT p.id, p.list, p.accepted FROM post p
+			WHERE p.state = 'accepted' AND p.planned IS NULL
+				AND NOT ARRAY[p.list] <@ COALESCE((SELECT array_agg(f.list) FROM fanout f WHERE f.planned IS NULL), '{}')
+			ORDER BY p.accepted, p.id LIMIT $2),
+		first AS MATERIALIZED (
+			SELECT DISTINCT ON (list) id FROM page ORDER BY list, accepted, id)
 		SELECT p.id::text, COALESCE(p.list, 0) AS list, p.kind, COALESCE(p.accepted, p.arrived) AS accepted, p.author,
 			COALESCE((SELECT d.name FROM list l JOIN domain d ON d.id = l.domain WHERE l.id = p.list), '') AS host
 		FROM post p
-		WHERE p.state = 'accepted' AND p.planned IS NULL
-			AND NOT EXISTS (SELECT FROM fanout f WHERE f.list = p.list AND f.planned IS NULL)
-			AND NOT EXISTS (SELECT FROM post o WHERE o.list = p.list AND o.state = 'accepted' AND o.planned IS NULL
-				AND (o.accepted, o.id) < (p.accepted, p.id))
-		ORDER BY p.accepted, p.id LIMIT $1 FOR NO KEY UPDATE OF p SKIP LOCKED`, limit)
+		WHERE p.id = ANY(ARRAY(SELECT id FROM first)) AND p.state = 'accepted' AND p.planned IS NULL
+		ORDER BY p.accepted, p.id LIMIT $1 FOR NO KEY UPDATE OF p SKIP LOCKED`
+
+// lockUnplanned takes the oldest posts that wait. Posts of a list are begun one after the other, the
+// next when all shards of the last are made, so that what is before a shard is known when it is made.
+func lockUnplanned(ctx context.Context, tx pgx.Tx, limit int) ([]unplannedPost, error) {
+	found, err := collect[unplannedPost](ctx, tx, sqlUnplanned, limit, waitingPage)
 	if err != nil {
 		return nil, fmt.Errorf("unplanned posts: %w", err)
 	}
