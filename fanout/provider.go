@@ -94,7 +94,9 @@ func (w *worker) moved(r *run) bool {
 		return false
 	}
 	to := w.t.meet(w.t.soft, "", r.domain)
-	r.met = time.Now()
+	if !w.t.leads(r.domain, to) {
+		r.met = time.Now()
+	}
 	return to != w.lane && w.t.soft.Err() == nil
 }
 

@@ -16,7 +16,7 @@ type run struct {
 	message *message
 	lane    *lane     // whose queue it came from
 	domain  string    // of all in it; "" where that is not known, or they are of many
-	met     time.Time // when it was found last where that leads
+	met     time.Time // when the DNS did not say where that leads
 	expires time.Time
 
 	next    int // first place not given to a batch
