@@ -219,7 +219,7 @@ func (r *router) pinned(ctx context.Context, exchangers []MX) (each map[string]b
 	each = map[string]bool{}
 	var mu sync.Mutex
 	var wg sync.WaitGroup
-	for _, mx := range exchangers {
+	for _, mx := range exchangers[:min(len(exchangers), maxExchangers)] { // the others get no mail
 		wg.Go(func() {
 			h, err := r.host(ctx, mx.Host, way{pinned: true})
 			mu.Lock()
