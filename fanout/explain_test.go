@@ -75,6 +75,30 @@ func TestQueueReadsOnlyWhatWaits(t *testing.T) {
 	}
 }
 
+// The last pieces of a journal are found, however many this post and later ones have.
+func TestJournalsReadsOnlyItsOwn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	list := w.list("dev", 1)
+	w.member(list, "ben@b.example")
+	w.post(list, testMessage)
+	w.post(list, testMessage)
+	w.plan(true)
+	w.exec(`INSERT INTO journal (fanout, shard, lines)
+		SELECT s.fanout, s.id, 'x' FROM generate_series(1, 20000) g JOIN shard s ON
+			s.fanout = CASE WHEN g < 10000 AND g % 2 = 0 THEN (SELECT min(fanout) FROM shard) ELSE (SELECT max(fanout) FROM shard) END`)
+	w.exec(`ANALYZE journal`)
+	for _, which := range []string{"min", "max"} {
+		fanout := int64(w.count(`SELECT `+which+`(fanout) FROM shard`))
+		if pages, plan := w.pages(sqlJournals, fanout, maxJournals); pages > maxJournals+10 {
+			t.Errorf("the %s fan-out: %d pages\n%s", which, pages, plan)
+		}
+		if pieces, err := selectJournals(t.Context(), w.pool, fanout, 3); err != nil || len(pieces) != 3 {
+			t.Errorf("%d pieces, %v", len(pieces), err)
+		}
+	}
+}
+
 // A long queue is not counted to its end.
 func TestStatusSaysThatThereIsMore(t *testing.T) {
 	t.Parallel()

@@ -63,9 +63,13 @@ func selectReplies(ctx context.Context, q querier, fanout int64, limit int) ([]R
 	return replies, nil
 }
 
+// The fan-out stands in the comparisons and in the order so that this is one walk of journal_fanout,
+// and never one back through the pieces of all later posts.
+const sqlJournals = `SELECT lines FROM journal WHERE fanout >= $1 AND (fanout, id) < ($1 + 1, 0) ORDER BY fanout DESC, id DESC LIMIT $2`
+
 // selectJournals reads the latest pieces of a fan-out's journal.
 func selectJournals(ctx context.Context, q querier, fanout int64, limit int) ([][]byte, error) {
-	rows, err := q.Query(ctx, `SELECT lines FROM journal WHERE fanout = $1 ORDER BY id DESC LIMIT $2`, fanout, limit)
+	rows, err := q.Query(ctx, sqlJournals, fanout, limit)
 	if err != nil {
 		return nil, fmt.Errorf("journal of fan-out %d: %w", fanout, err)
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -12,8 +13,8 @@ import (
 	"muster/smtp"
 )
 
-// bigList fills a list among others with n members of made-up addresses, most of them of a few
-// great domains as in life, without going through the services.
+// bigList fills a list with n members of made-up addresses, most of them of a few great domains as in
+// life, and then another with a tenth of them, without going through the services.
 func bigList(t testing.TB, pool *pgxpool.Pool, s *Service, n int) List {
 	t.Helper()
 	l, err := s.CreateList(t.Context(), CLI(), NewList{Address: smtp.Address{Local: "big", Domain: "a.example"}})
@@ -24,19 +25,23 @@ func bigList(t testing.TB, pool *pgxpool.Pool, s *Service, n int) List {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for id, members := range map[int64]int{l.ID: n, other.ID: n / 10} {
-		if _, err := pool.Exec(t.Context(), `INSERT INTO member (list, key, address, domain)
-			SELECT $1, a, a, split_part(a, '@', 2) FROM (
-				SELECT 'u' || lpad(i::text, 7, '0') || '@' ||
-					CASE WHEN i % 3 > 0 THEN 'great.example' ELSE 'd' || (i % 5000) || '.example' END AS a
-				FROM generate_series(0, $2 - 1) i) x`, id, members); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if _, err := pool.Exec(t.Context(), `ANALYZE`); err != nil {
+	fillList(t, pool, l.ID, n)
+	fillList(t, pool, other.ID, n/10)
+	return l
+}
+
+func fillList(t testing.TB, pool *pgxpool.Pool, id int64, n int) {
+	t.Helper()
+	if _, err := pool.Exec(t.Context(), `INSERT INTO member (list, key, address, domain)
+		SELECT $1, a, a, split_part(a, '@', 2) FROM (
+			SELECT 'u' || lpad(i::text, 7, '0') || '@' ||
+				CASE WHEN i % 3 > 0 THEN 'great.example' ELSE 'd' || (i % 5000) || '.example' END AS a
+			FROM generate_series(0, $2 - 1) i) x`, id, n); err != nil {
 		t.Fatal(err)
 	}
-	return l
+	if _, err := pool.Exec(t.Context(), `ANALYZE member`); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // TestPagesWalkAnIndex holds the promise that a page of a great list costs what a page of a small
@@ -67,6 +72,55 @@ func TestPagesWalkAnIndex(t *testing.T) {
 		indexed(t, pool, fmt.Sprint("expandable ", list), expandableSelect, []any{list, false}, 1)
 		indexed(t, pool, fmt.Sprint("roster ", list), rosterSelect, []any{list, middle, false, expandPage}, expandPage)
 	}
+}
+
+// TestRosterStaysInItsList has a list whose rows lie in no order, where those of another lie in the
+// order of their keys: PostgreSQL then thinks the index of keys of all lists the cheaper.
+func TestRosterStaysInItsList(t *testing.T) {
+	t.Parallel()
+	pool := testdb.New(t)
+	s := New(pool, Config{})
+	var made []int64
+	for _, n := range []int{20_000, 200_000} {
+		l, err := s.CreateList(t.Context(), CLI(), NewList{Address: smtp.Address{Local: fmt.Sprint("l", n), Domain: "a.example"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		made = append(made, l.ID)
+		fillList(t, pool, l.ID, n)
+	}
+	for _, list := range made {
+		indexed(t, pool, fmt.Sprint("roster ", list), rosterSelect, []any{list, "u0100000@great.example", false, expandPage}, expandPage)
+	}
+}
+
+// TestOldListsStaySmall holds that a page of a list of few posts, or of few who ask to join, does not
+// read those that came to other lists since.
+func TestOldListsStaySmall(t *testing.T) {
+	t.Parallel()
+	pool := testdb.New(t)
+	for _, sql := range []string{
+		`INSERT INTO domain (name) VALUES ('a.example')`,
+		`INSERT INTO list (domain, local) SELECT d.id, l FROM domain d, (VALUES ('old'), ('new')) v(l)`,
+		`INSERT INTO post (id, list, ref, kind, state, sender, author, message_id, subject, size, received, eightbit, smtputf8, header_len)
+			SELECT ('00000000-0000-7000-8000-' || lpad(to_hex(g), 12, '0'))::uuid, 1 + (g > 50000 OR g % 2 = 0)::int, g, 'post',
+				CASE WHEN g % 4 < 2 THEN 'held' ELSE 'accepted' END, '', '', '', '', 1, '', false, false, 1 FROM generate_series(1, 200000) g`,
+		`INSERT INTO join_request (list, key, address) SELECT 1 + (g < 30000 OR g % 2 = 0)::int, 'm' || g, 'm' || g FROM generate_series(1, 60060) g`,
+		`ANALYZE post, join_request`,
+	} {
+		if _, err := pool.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, args := range map[string]pgx.NamedArgs{
+		"first":  {"before": uuid.Max},
+		"second": {"before": uuid.MustParse("00000000-0000-7000-8000-000000001020")},
+	} {
+		args["list"], args["state"], args["limit"] = int64(1), "", 51
+		indexed(t, pool, "posts, "+name, postsSelect, args, 60)
+		indexed(t, pool, "held, "+name, heldSelect, args, 60)
+	}
+	indexed(t, pool, "requests", joinRequestsSelect, []any{int64(1), int64(0), 51}, 60)
 }
 
 // indexed runs a statement and fails if its plan scans member, sorts many rows, or reads more rows

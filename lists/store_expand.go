@@ -59,9 +59,11 @@ func selectExpandable(ctx context.Context, q querier, listID int64, hidden bool)
 	return collectOne[expandable](ctx, q, expandableSelect, listID, hidden)
 }
 
+// The list stands in the comparisons and in the order, as in membersByKey, so that the index of the
+// keys of all lists does not offer itself.
 const rosterSelect = `SELECT key, address, name FROM member
-WHERE list = $1 AND left_at IS NULL AND key > $2 AND ($3 OR NOT hidden)
-ORDER BY key
+WHERE left_at IS NULL AND (list, key) > ($1, $2) AND (list, key) < ($1, '` + endOfText + `') AND ($3 OR NOT hidden)
+ORDER BY list, key
 LIMIT $4`
 
 // rosterPage is a page of members, in the order of their keys.

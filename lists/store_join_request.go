@@ -21,7 +21,9 @@ func insertJoinRequest(ctx context.Context, q querier, r JoinRequest) (made bool
 	return tag.RowsAffected() > 0, err
 }
 
-const joinRequestsSelect = `SELECT ` + joinRequestColumns + ` FROM join_request WHERE list = $1 AND id > $2 ORDER BY id LIMIT $3`
+// Written as postsSelect is.
+const joinRequestsSelect = `SELECT ` + joinRequestColumns + ` FROM join_request
+WHERE (list, id) > ($1, $2) AND list <= $1 ORDER BY list, id LIMIT $3`
 
 func selectJoinRequests(ctx context.Context, q querier, listID, after int64, limit int) ([]JoinRequest, error) {
 	return collect[JoinRequest](ctx, q, joinRequestsSelect, listID, after, limit)

@@ -33,21 +33,26 @@ func selectPostRef(ctx context.Context, q querier, id uuid.UUID) (ref string, er
 	return ref, err
 }
 
+// The list stands in the comparisons and in the order, as in membersByKey: "list = @list" would let
+// PostgreSQL walk the posts of all lists back to those of a list where nothing was said for years.
 // Held posts are few among many and have an index of their own, which is used only where the
 // statement says so in its text.
 const (
 	postsSelect = `SELECT ` + postColumns + ` FROM post
-WHERE list = @list AND kind = 'post' AND (@state = '' OR state = @state) AND (@first OR id < @before)
-ORDER BY id DESC LIMIT @limit`
+WHERE (list, id) < (@list, @before::uuid) AND list >= @list AND kind = 'post' AND (@state = '' OR state = @state)
+ORDER BY list DESC, id DESC LIMIT @limit`
 
 	heldSelect = `SELECT ` + postColumns + ` FROM post
-WHERE list = @list AND kind = 'post' AND state = 'held' AND (@first OR id < @before)
-ORDER BY id DESC LIMIT @limit`
+WHERE (list, id) < (@list, @before::uuid) AND list >= @list AND kind = 'post' AND state = 'held'
+ORDER BY list DESC, id DESC LIMIT @limit`
 )
 
 func selectPosts(ctx context.Context, q querier, listID int64, query PostQuery, limit int) ([]Post, error) {
 	sql := postsSelect
-	args := pgx.NamedArgs{"list": listID, "first": query.Before == uuid.Nil, "before": query.Before, "limit": limit}
+	args := pgx.NamedArgs{"list": listID, "before": query.Before, "limit": limit}
+	if query.Before == uuid.Nil {
+		args["before"] = uuid.Max
+	}
 	if query.State == PostHeld {
 		sql = heldSelect
 	} else {
