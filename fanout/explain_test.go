@@ -89,7 +89,7 @@ func TestJournalsReadsOnlyItsOwn(t *testing.T) {
 			s.fanout = CASE WHEN g < 10000 AND g % 2 = 0 THEN (SELECT min(fanout) FROM shard) ELSE (SELECT max(fanout) FROM shard) END`)
 	w.exec(`ANALYZE journal`)
 	for _, which := range []string{"min", "max"} {
-		fanout := int64(w.count(`SELECT `+which+`(fanout) FROM shard`))
+		fanout := int64(w.count(`SELECT ` + which + `(fanout) FROM shard`))
 		if pages, plan := w.pages(sqlJournals, fanout, maxJournals); pages > maxJournals+10 {
 			t.Errorf("the %s fan-out: %d pages\n%s", which, pages, plan)
 		}
