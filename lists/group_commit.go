@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -49,36 +50,74 @@ func (g *groupCommit) insert(ctx context.Context, rows []postRow) ([]storedPost,
 	return p.stored, p.err
 }
 
-// write stores a batch. Where the database refuses something in it, each message is tried by
-// itself, so that none suffers for another.
+// write stores a batch: at first as if nothing of it had been seen, and then, message by message, what
+// had. Where the database refuses something in it, each message is tried by itself, so that none suffers
+// for another.
 func (g *groupCommit) write(ctx context.Context, batch []*pending) {
-	var rows []postRow
+	err := g.writeFresh(ctx, batch)
 	for _, p := range batch {
-		rows = append(rows, p.rows...)
-	}
-	stored, err := g.try(ctx, rows)
-	if err != nil && len(batch) > 1 && sqlState(err) != "" {
-		for _, p := range batch {
-			p.stored, p.err = g.try(ctx, p.rows)
+		if p.err = err; len(batch) > 1 && sqlState(err) != "" {
+			p.err = g.writeFresh(ctx, []*pending{p})
 		}
-		return
-	}
-	for _, p := range batch {
-		if p.err = err; err == nil {
-			p.stored, stored = stored[:len(p.rows):len(p.rows)], stored[len(p.rows):]
+		if p.err == nil {
+			p.err = g.writeSeen(ctx, p)
 		}
 	}
 }
 
-func (g *groupCommit) try(ctx context.Context, rows []postRow) (stored []storedPost, err error) {
+// writeFresh stores the rows of messages that nobody has seen, in one statement, and notes which.
+func (g *groupCommit) writeFresh(ctx context.Context, batch []*pending) error {
+	var rows []postRow
+	for _, p := range batch {
+		rows = append(rows, p.rows...)
+	}
+	if len(rows) == 0 {
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, writePatience)
 	defer cancel()
-	for range maxTries {
-		if stored, err = insertPosts(ctx, g.pool, rows); !lostRace(err) {
-			break
+	var made map[uuid.UUID]bool
+	err := again(func() (err error) {
+		made, err = insertFresh(ctx, g.pool, rows)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, p := range batch {
+		p.stored = make([]storedPost, len(p.rows))
+		for i := range p.rows {
+			p.stored[i] = storedPost{Made: made[p.rows[i].ID], BodyHash: p.rows[i].BodyHash}
 		}
 	}
-	return stored, err
+	return nil
+}
+
+// writeSeen asks for those rows of a message that were not made what was there before, or makes them if it
+// is there no longer.
+func (g *groupCommit) writeSeen(ctx context.Context, p *pending) error {
+	var seen []postRow
+	for i := range p.rows {
+		if !p.stored[i].Made {
+			seen = append(seen, p.rows[i])
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, writePatience)
+	defer cancel()
+	var stored []storedPost
+	err := again(func() (err error) {
+		stored, err = insertPosts(ctx, g.pool, seen)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for i := range p.stored {
+		if !p.stored[i].Made {
+			p.stored[i], stored = stored[0], stored[1:]
+		}
+	}
+	return nil
 }
 
 // postBatch is messages that can be stored by one statement: no two of it have the same Message-ID in

@@ -3,6 +3,7 @@ package lists
 import (
 	"bytes"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 
@@ -94,15 +95,39 @@ func TestGroupCommitTellsTheFirstFromTheSecond(t *testing.T) {
 	}
 }
 
+// What was seen keeps nothing else out of its batch, nor out of its message.
+func TestGroupCommitWithSomeSeen(t *testing.T) {
+	t.Parallel()
+	p := newPosting(t)
+	p.write(t.Context(), []*pending{p.pending("<1@a.example>", "one"), p.pending("<0@a.example>", "none")})
+	same, other, fresh, bare := p.pending("<1@a.example>", "one"), p.pending("<0@a.example>", "two"), p.pending("<2@a.example>", "two"), p.pending("", "three")
+	bare.rows[0].IDHash, bare.rows[0].BodyHash = nil, nil
+	other.rows = append(other.rows, p.rows("<3@a.example>", "two")...)
+	batch := []*pending{fresh, other, same, bare}
+	p.write(t.Context(), batch)
+	for i, want := range []string{"true:two", "false:none true:two", "false:one", "true:"} {
+		var got []string
+		for j, st := range batch[i].stored {
+			got = append(got, fmt.Sprintf("%v:%s", st.Made, st.BodyHash))
+			if p.kept(t, batch[i].rows[j].ID) != st.Made {
+				t.Errorf("%d: what is stored is not what was answered", i)
+			}
+		}
+		if strings.Join(got, " ") != want || batch[i].err != nil {
+			t.Errorf("%d: %s, %v; want %s", i, got, batch[i].err, want)
+		}
+	}
+}
+
 func TestGroupCommitSparesTheNeighbours(t *testing.T) {
 	t.Parallel()
 	p := newPosting(t)
 	faulty := p.pending("<faulty@a.example>", "x")
-	faulty.rows[0].List++ // there is none
+	faulty.rows[0].Trace = "no JSON"
 	good := []*pending{p.pending("<1@a.example>", "one"), p.pending("<2@a.example>", "two")}
 	p.write(t.Context(), []*pending{good[0], faulty, good[1]})
 	if faulty.err == nil {
-		t.Error("stored in a list that is not there")
+		t.Error("stored with a trace that is none")
 	}
 	for _, g := range good {
 		if g.err != nil || len(g.stored) != 1 || !g.stored[0].Made || !p.kept(t, g.rows[0].ID) {

@@ -78,10 +78,14 @@ const maxTries = 4
 // inTx runs fn in a transaction and commits if it returns nil. A deadlock or serialization failure
 // runs fn again from the start, so fn must set what it returns rather than add to it.
 func (s *Service) inTx(ctx context.Context, fn func(tx pgx.Tx) error) error {
-	var err error
+	return again(func() error { return pgx.BeginFunc(ctx, s.pool, fn) })
+}
+
+// again does what may lose a race until it does not, or has maxTries times.
+func again(do func() error) (err error) {
 	for range maxTries {
-		if err = pgx.BeginFunc(ctx, s.pool, fn); !lostRace(err) {
-			return err
+		if err = do(); !lostRace(err) {
+			break
 		}
 	}
 	return err

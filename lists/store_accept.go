@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // standing is a list's policy now, and what an author is to it.
@@ -69,30 +70,58 @@ type storedPost struct {
 	BodyHash []byte
 }
 
-// All of some posts in one statement: who is first with a Message-ID writes everything, who is
-// second learns the body of the first, having waited for it to commit. No two may have the same
-// Message-ID in a list. Rows of seen are locked in one order, so that two statements do not wait for
-// each other.
+// The columns of the posts that a statement writes, each an array with an element for each post.
+const postArrays = `$1::uuid[], $2::text[], $3::bigint[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[], $9::bool[],
+	$10::text[], $11::text[], $12::bigint[], $13::text[], $14::bool[], $15::bool[], $16::bigint[], $17::text[], $18::text[], $19::text[]`
+
+const postFields = `id, ref, list, domain, kind, state, sender, author, authenticated,
+	message_id, subject, size, received, eightbit, smtputf8, header_len, ruled, reason, trace`
+
+// postRows is the select list by which they become rows of post.
+const postRows = `p.id, p.ref, nullif(p.list, 0), nullif(p.domain, 0), p.kind, p.state,
+	CASE WHEN p.state = 'accepted' THEN now() END, p.sender, p.author, p.authenticated,
+	p.message_id, p.subject, p.size, p.received, p.eightbit, p.smtputf8, p.header_len, p.ruled, p.reason, p.trace::jsonb`
+
+const postInto = `INSERT INTO post (id, ref, list, domain, kind, state, accepted, sender, author, authenticated,
+	message_id, subject, size, received, eightbit, smtputf8, header_len, ruled, reason, trace)`
+
+const seenFor = `now() + interval '30 days'`
+
+// Posts nobody has seen before, as nearly all are, are made; others are left out, of which another
+// transaction that has not ended yet is waited for. Rows of seen are locked in one order, so that two
+// statements do not wait for each other.
+const freshInsert = `
+WITH fresh AS (
+	INSERT INTO seen (list, id_hash, body_hash, post, until)
+	SELECT s.list, s.id_hash, s.body_hash, s.id, ` + seenFor + `
+	FROM unnest($1::uuid[], $3::bigint[], $20::bytea[], $21::bytea[]) AS s(id, list, id_hash, body_hash)
+	WHERE s.id_hash IS NOT NULL ORDER BY s.list, s.id_hash
+	ON CONFLICT (list, id_hash) DO NOTHING
+	RETURNING post),
+kept AS (
+	INSERT INTO post_raw (post, n, bytes)
+	SELECT r.id, 0, r.raw FROM unnest($1::uuid[], $20::bytea[], $22::bytea[]) AS r(id, id_hash, raw)
+	WHERE r.raw IS NOT NULL AND (r.id_hash IS NULL OR r.id IN (SELECT post FROM fresh)))
+` + postInto + `
+SELECT ` + postRows + ` FROM unnest(` + postArrays + `, $20::bytea[]) AS p(` + postFields + `, id_hash)
+WHERE p.id_hash IS NULL OR p.id IN (SELECT post FROM fresh)
+RETURNING id`
+
+// Posts of which some may have been seen: who is first with a Message-ID writes everything, who is second
+// learns the body of the first, having waited for it to commit. No two may have the same Message-ID in a
+// list.
 const postInsert = `
 WITH p AS MATERIALIZED (
-	SELECT * FROM unnest(@id::uuid[], @ref::text[], @list::bigint[], @domain::bigint[], @kind::text[], @state::text[],
-		@sender::text[], @author::text[], @authenticated::bool[], @message_id::text[], @subject::text[], @size::bigint[],
-		@received::text[], @eightbit::bool[], @smtputf8::bool[], @header_len::bigint[], @id_hash::bytea[], @body_hash::bytea[],
-		@raw::bytea[], @ruled::text[], @reason::text[], @trace::text[])
-	WITH ORDINALITY AS p(id, ref, list, domain, kind, state, sender, author, authenticated, message_id, subject, size,
-		received, eightbit, smtputf8, header_len, id_hash, body_hash, raw, ruled, reason, trace, n)),
+	SELECT * FROM unnest(` + postArrays + `, $20::bytea[], $21::bytea[], $22::bytea[])
+	WITH ORDINALITY AS p(` + postFields + `, id_hash, body_hash, raw, n)),
 known AS (
 	INSERT INTO seen AS k (list, id_hash, body_hash, post, until)
-	SELECT list, id_hash, body_hash, id, now() + interval '30 days' FROM p WHERE id_hash IS NOT NULL ORDER BY list, id_hash
+	SELECT list, id_hash, body_hash, id, ` + seenFor + ` FROM p WHERE id_hash IS NOT NULL ORDER BY list, id_hash
 	ON CONFLICT (list, id_hash) DO UPDATE SET until = k.until
 	RETURNING list, id_hash, post, body_hash),
 made AS (
-	INSERT INTO post (id, ref, list, domain, kind, state, accepted, sender, author, authenticated, message_id, subject,
-		size, received, eightbit, smtputf8, header_len, ruled, reason, trace)
-	SELECT p.id, p.ref, nullif(p.list, 0), nullif(p.domain, 0), p.kind, p.state,
-		CASE WHEN p.state = 'accepted' THEN now() END, p.sender, p.author, p.authenticated, p.message_id, p.subject,
-		p.size, p.received, p.eightbit, p.smtputf8, p.header_len, p.ruled, p.reason, p.trace::jsonb
-	FROM p LEFT JOIN known k ON k.list = p.list AND k.id_hash = p.id_hash
+	` + postInto + `
+	SELECT ` + postRows + ` FROM p LEFT JOIN known k ON k.list = p.list AND k.id_hash = p.id_hash
 	WHERE k.post IS NOT DISTINCT FROM p.id OR p.id_hash IS NULL
 	RETURNING id),
 kept AS (
@@ -110,32 +139,79 @@ func column[T any](rows []postRow, of func(*postRow) T) pgtype.FlatArray[T] {
 	return all
 }
 
-func postColumnsOf(rows []postRow) pgx.NamedArgs {
+// postArgs are the parameters of either statement.
+func postArgs(rows []postRow) []any {
 	type r = postRow
-	return pgx.NamedArgs{
-		"id":            column(rows, func(r *r) [16]byte { return r.ID }),
-		"ref":           column(rows, func(r *r) string { return r.Ref }),
-		"list":          column(rows, func(r *r) int64 { return r.List }),
-		"domain":        column(rows, func(r *r) int64 { return r.Domain }),
-		"kind":          column(rows, func(r *r) string { return r.Kind }),
-		"state":         column(rows, func(r *r) string { return r.State }),
-		"sender":        column(rows, func(r *r) string { return r.Sender }),
-		"author":        column(rows, func(r *r) string { return r.Author }),
-		"authenticated": column(rows, func(r *r) bool { return r.Authenticated }),
-		"message_id":    column(rows, func(r *r) string { return r.MessageID }),
-		"subject":       column(rows, func(r *r) string { return r.Subject }),
-		"size":          column(rows, func(r *r) int64 { return r.Size }),
-		"received":      column(rows, func(r *r) string { return r.Received }),
-		"eightbit":      column(rows, func(r *r) bool { return r.EightBit }),
-		"smtputf8":      column(rows, func(r *r) bool { return r.UTF8 }),
-		"header_len":    column(rows, func(r *r) int64 { return r.HeaderLen }),
-		"id_hash":       column(rows, func(r *r) []byte { return r.IDHash }),
-		"body_hash":     column(rows, func(r *r) []byte { return r.BodyHash }),
-		"raw":           column(rows, func(r *r) []byte { return r.Raw }),
-		"ruled":         column(rows, func(r *r) string { return r.Ruled }),
-		"reason":        column(rows, func(r *r) string { return r.Reason }),
-		"trace":         column(rows, func(r *r) string { return r.Trace }),
+	return []any{
+		column(rows, func(r *r) [16]byte { return r.ID }),
+		column(rows, func(r *r) string { return r.Ref }),
+		column(rows, func(r *r) int64 { return r.List }),
+		column(rows, func(r *r) int64 { return r.Domain }),
+		column(rows, func(r *r) string { return r.Kind }),
+		column(rows, func(r *r) string { return r.State }),
+		column(rows, func(r *r) string { return r.Sender }),
+		column(rows, func(r *r) string { return r.Author }),
+		column(rows, func(r *r) bool { return r.Authenticated }),
+		column(rows, func(r *r) string { return r.MessageID }),
+		column(rows, func(r *r) string { return r.Subject }),
+		column(rows, func(r *r) int64 { return r.Size }),
+		column(rows, func(r *r) string { return r.Received }),
+		column(rows, func(r *r) bool { return r.EightBit }),
+		column(rows, func(r *r) bool { return r.UTF8 }),
+		column(rows, func(r *r) int64 { return r.HeaderLen }),
+		column(rows, func(r *r) string { return r.Ruled }),
+		column(rows, func(r *r) string { return r.Reason }),
+		column(rows, func(r *r) string { return r.Trace }),
+		column(rows, func(r *r) []byte { return r.IDHash }),
+		column(rows, func(r *r) []byte { return r.BodyHash }),
+		column(rows, func(r *r) []byte { return r.Raw }),
 	}
+}
+
+// insertFresh writes those rows in one statement whose Message-ID is not known, and returns the ids of
+// these.
+func insertFresh(ctx context.Context, pool *pgxpool.Pool, rows []postRow) (made map[uuid.UUID]bool, err error) {
+	octets := 0
+	for i := range rows {
+		octets += len(rows[i].Raw) + len(rows[i].Received) + len(rows[i].Trace) + shortOctets
+	}
+	ids, err := querySized(ctx, pool, "insert-fresh", freshInsert, postArgs(rows), octets)
+	if err != nil {
+		return nil, err
+	}
+	made = make(map[uuid.UUID]bool, len(ids))
+	for _, id := range ids {
+		made[uuid.UUID(id[0])] = true
+	}
+	return made, nil
+}
+
+// shortOctets is what the other columns of a row may take as parameters.
+const shortOctets = 1 << 10
+
+// querySized asks a statement, which it prepares under a name, with parameters of so many octets or so, and
+// returns the rows as they are in the protocol's binary format. pgx's Query would begin with room for 256
+// octets, and copy the messages each time that more did not fit.
+func querySized(ctx context.Context, pool *pgxpool.Pool, name, sql string, args []any, octets int) (rows [][][]byte, err error) {
+	binary := []int16{pgx.BinaryFormatCode}
+	err = pool.AcquireFunc(ctx, func(c *pgxpool.Conn) error {
+		statement, err := c.Conn().Prepare(ctx, name, sql)
+		if err != nil {
+			return err
+		}
+		buf, values := make([]byte, 0, octets), make([][]byte, len(args))
+		for i, arg := range args {
+			from := len(buf)
+			if buf, err = c.Conn().TypeMap().Encode(statement.ParamOIDs[i], binary[0], arg, buf); err != nil {
+				return err
+			}
+			values[i] = buf[from:]
+		}
+		result := c.Conn().PgConn().ExecPrepared(ctx, name, values, binary, binary).Read()
+		rows = result.Rows
+		return result.Err
+	})
+	return rows, err
 }
 
 // insertPosts writes rows in one statement and answers for each, in their order.
@@ -143,7 +219,7 @@ func insertPosts(ctx context.Context, q querier, rows []postRow) ([]storedPost, 
 	if len(rows) == 0 {
 		return nil, nil
 	}
-	return collect[storedPost](ctx, q, postInsert, postColumnsOf(rows))
+	return collect[storedPost](ctx, q, postInsert, postArgs(rows)...)
 }
 
 // copyPieces writes a raw message in pieces and returns how many octets it had.
