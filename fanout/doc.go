@@ -15,6 +15,13 @@
 //   - The dot gate: a connection sends the final dot of a transaction only once the outcome of its
 //     last one is committed and its node's lease lies ahead.
 //
+// # One copy each
+//
+// Who is in several of the lists that a post reaches is sent one copy, for the list nearest to where it was
+// posted. A list can have siblings: of the posts of one message to these, each leaves out whom an earlier
+// one reaches (store_beside.go says why that leaves nobody without). They are found when the post is begun
+// (fanout.beside); where no list has siblings that costs two looks into an empty index.
+//
 // # Who runs
 //
 // Engine.Run starts everything and waits for all of it. Under one node row (a tenure) run the beat,

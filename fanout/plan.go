@@ -253,8 +253,12 @@ func (p *planner) use(ctx context.Context, made ...*newShards) error {
 // step reads the next members of a fan-out, makes shards of them, and stores the place.
 func (p *planner) step(ctx context.Context, tx pgx.Tx, plan *planRow) (*newShards, error) {
 	limit := int(min(max(plan.Copies, firstStep), fullStep))
+	beside, err := selectReaches(ctx, tx, plan.Beside)
+	if err != nil {
+		return nil, err
+	}
 	runs := &domainRuns{single: p.relays.whole(plan.Host) != nil}
-	n, err := selectRecipients(ctx, tx, memberPage{plan, authorKey(plan.Author), limit}, runs.add)
+	n, err := selectRecipients(ctx, tx, memberPage{plan, beside, authorKey(plan.Author), limit}, runs.add)
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 )
@@ -16,6 +17,7 @@ type unplannedPost struct {
 	Kind     string
 	Accepted time.Time
 	Author   string
+	Message  string // its Message-ID
 	Host     string // the list's domain
 }
 
@@ -34,7 +36,7 @@ const sqlUnplanned = `
 			ORDER BY p.accepted, p.id LIMIT $2),
 		first AS MATERIALIZED (
 			SELECT DISTINCT ON (list) id FROM page ORDER BY list, accepted, id)
-		SELECT p.id::text, COALESCE(p.list, 0) AS list, p.kind, COALESCE(p.accepted, p.arrived) AS accepted, p.author,
+		SELECT p.id::text, COALESCE(p.list, 0) AS list, p.kind, COALESCE(p.accepted, p.arrived) AS accepted, p.author, p.message_id AS message,
 			COALESCE((SELECT d.name FROM list l JOIN domain d ON d.id = l.domain WHERE l.id = p.list), '') AS host
 		FROM post p
 		WHERE p.id = ANY(ARRAY(SELECT id FROM first)) AND p.state = 'accepted' AND p.planned IS NULL
@@ -98,15 +100,19 @@ func markPlanned(ctx context.Context, tx pgx.Tx, posts []unplannedPost) error {
 // fan-outs, for verp every n-th time.
 func insertPostFanout(ctx context.Context, tx pgx.Tx, p *unplannedPost, lists []int64) (*planRow, error) {
 	plan := &planRow{List: p.List, Accepted: p.Accepted, Lists: lists, PlanList: 1, Author: p.Author, Host: p.Host}
+	var siblings bool
 	err := tx.QueryRow(ctx, `
 		WITH counted AS (
 			UPDATE list SET posts = posts + 1 WHERE id = @list
 			RETURNING CASE verp WHEN 0 THEN false ELSE posts % verp = 0 END AS verp)
 		INSERT INTO fanout (post, list, verp, ordered, accepted, expires, lists)
 		SELECT @post::uuid, @list, c.verp, true, @accepted, now() + @keep::interval, @lists FROM counted c
-		RETURNING id, verp`, pgx.NamedArgs{
+		RETURNING id, verp, EXISTS (SELECT FROM sibling WHERE list = @list) OR EXISTS (SELECT FROM sibling WHERE sibling = @list)`, pgx.NamedArgs{
 		"post": p.ID, "list": p.List, "accepted": p.Accepted, "keep": keepTrying, "lists": lists,
-	}).Scan(&plan.ID, &plan.Verp)
+	}).Scan(&plan.ID, &plan.Verp, &siblings)
+	if err == nil && siblings {
+		plan.Beside, err = saveBeside(ctx, tx, plan.ID, p)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("fan-out of post %s: %w", p.ID, err)
 	}
@@ -166,6 +172,7 @@ type planRow struct {
 	PlanDomain string `db:"plan_domain"`
 	PlanMember int64  `db:"plan_member"`
 	Copies     int64
+	Beside     []uuid.UUID // earlier posts of the same message to siblings
 	Author     string
 	Host       string // the list's domain
 }
@@ -175,7 +182,7 @@ type planRow struct {
 // step takes as long as many of them.
 func lockPlan(ctx context.Context, tx pgx.Tx) (*planRow, error) {
 	found, err := collect[planRow](ctx, tx, `
-		SELECT f.id, f.list, f.verp, f.accepted, f.lists, f.plan_list, f.plan_domain, f.plan_member, f.copies, p.author, d.name AS host
+		SELECT f.id, f.list, f.verp, f.accepted, f.lists, f.plan_list, f.plan_domain, f.plan_member, f.copies, f.beside, p.author, d.name AS host
 		FROM fanout f JOIN post p ON p.id = f.post JOIN list l ON l.id = f.list JOIN domain d ON d.id = l.domain
 		WHERE f.planned IS NULL AND f.error = ''
 		ORDER BY f.stepped LIMIT 1 FOR NO KEY UPDATE OF f SKIP LOCKED`)
@@ -191,13 +198,14 @@ func lockPlan(ctx context.Context, tx pgx.Tx) (*planRow, error) {
 // memberPage asks for members to plan.
 type memberPage struct {
 	plan   *planRow
+	beside []reach
 	author string // key
 	limit  int
 }
 
 // selectRecipients reads the next members of the list the plan is at, by domain: who had joined
-// when the post was accepted, receives, is not the author if the author wants no copy, and is in
-// no nearer list. It calls yield for each, whose octets are only good until it returns.
+// when the post was accepted, receives, is not the author if the author wants no copy, is in
+// no nearer list, and gets no copy from a sibling. It calls yield for each, whose octets are only good until it returns.
 func selectRecipients(ctx context.Context, q querier, page memberPage, yield func(id int64, domain, address []byte)) (int, error) {
 	const one = `
 		SELECT m.id, m.domain, m.address FROM member m
@@ -218,11 +226,16 @@ func selectRecipients(ctx context.Context, q querier, page memberPage, yield fun
 		"list": p.Lists[p.PlanList-1], "domain": p.PlanDomain, "member": p.PlanMember,
 		"accepted": p.Accepted, "author": page.author, "limit": page.limit,
 	}
-	text := one + order
+	text := one
 	if p.PlanList > 1 {
-		text = one + nested + order
+		text += nested
 		args["nearer"] = p.Lists[:p.PlanList-1]
 	}
+	if len(page.beside) > 0 {
+		text += sqlNotBeside
+		addReaches(args, page.beside)
+	}
+	text += order
 	n, err := eachRecipient(ctx, q, text, args, yield)
 	if err != nil {
 		return 0, fmt.Errorf("members of list %d: %w", p.Lists[p.PlanList-1], err)

@@ -33,7 +33,7 @@ func newPosting(t *testing.T) *posting {
 func (p *posting) rows(messageID, body string) []postRow {
 	return []postRow{{
 		ID: uuid.Must(uuid.NewV7()), Ref: newRef(), List: p.list, Kind: PostKindPost, State: PostAccepted, Ruled: "accept", Trace: "[]",
-		MessageID: messageID, IDHash: postIDHash(PostKindPost, messageID), BodyHash: []byte(body), Raw: []byte(body), Size: int64(len(body)),
+		MessageID: messageID, IDHash: PostIDHash(PostKindPost, messageID), BodyHash: []byte(body), Raw: []byte(body), Size: int64(len(body)),
 	}}
 }
 

@@ -75,9 +75,10 @@ func (l *letter) madeID(host string, now time.Time) string {
 }
 
 // idHash is by what a message is known again among those of a kind.
-func (l *letter) idHash(kind string) []byte { return postIDHash(kind, l.messageID) }
+func (l *letter) idHash(kind string) []byte { return PostIDHash(kind, l.messageID) }
 
-func postIDHash(kind, messageID string) []byte {
+// PostIDHash is by what the posts of a kind with a Message-ID are found in the table seen.
+func PostIDHash(kind, messageID string) []byte {
 	sum := sha256.Sum256([]byte(kind + " " + messageID))
 	return sum[:]
 }

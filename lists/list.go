@@ -51,6 +51,7 @@ type List struct {
 	PostPolicy  string `db:"post_policy"`
 	JoinPolicy  string `db:"join_policy"`
 	VERP        int    `db:"verp"` // 0 never, 1 every post, n every nth
+	Siblings    string // addresses, ", " between
 	Created     time.Time
 }
 

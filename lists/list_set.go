@@ -22,6 +22,9 @@ func (s *Service) SetList(ctx context.Context, by Actor, listID int64, changes [
 		if err := l.set(changes); err != nil {
 			return err
 		}
+		if err := s.setSiblings(ctx, tx, by, &l, before); err != nil {
+			return err
+		}
 		if err := updateList(ctx, tx, l); err != nil {
 			return fmt.Errorf("list %s: %w", l.Address(), err)
 		}

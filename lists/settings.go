@@ -49,6 +49,8 @@ func Settings() []Setting {
 			Doc: "How people join: at once, after a confirmation by mail, after an owner agrees, after both, or not at all."},
 		{Key: "verp", Values: append(boolValues(), anyNumber), Default: "true",
 			Doc: "Whether each copy has an envelope sender of its own, so that a bounce names its member: for each post, none, or every Nth. Costs a transaction for each member."},
+		{Key: "siblings",
+			Doc: "Other lists of this site, by their addresses with commas between. Who is a member of this list and of a sibling gets one copy of a message that was posted to both, from the list that accepted it first. It counts both ways, whichever of the two names the other."},
 	}
 }
 
@@ -100,6 +102,8 @@ func (l *List) put(key, value string) {
 		l.JoinPolicy = value
 	case "verp":
 		l.VERP = parseVERP(value)
+	case "siblings":
+		l.Siblings = value
 	}
 }
 
@@ -120,6 +124,8 @@ func (l List) Get(key string) string {
 		return l.JoinPolicy
 	case "verp":
 		return formatVERP(l.VERP)
+	case "siblings":
+		return l.Siblings
 	}
 	return ""
 }
@@ -167,6 +173,8 @@ func (s Setting) check(value string) (string, error) {
 	switch {
 	case s.Key == "description":
 		return cleanText(value), s.checkLength(value, maxDescription)
+	case s.Key == "siblings":
+		return cleanAddresses(value), s.checkLength(value, maxDescription)
 	case len(s.Values) == 0:
 		return smtp.CleanName(value), s.checkLength(value, maxTitle)
 	case slices.Contains(s.Values, value) && value != anyNumber:

@@ -12,7 +12,7 @@ func TestSettingsErrorsNameWhatIsRight(t *testing.T) {
 		code   string
 		says   []string
 	}{
-		{Change{"expm", "anyone"}, "setting.unknown", []string{`"expm"`, "did you mean expn?", "name, description, advertised, expn, post_policy, join_policy, verp"}},
+		{Change{"expm", "anyone"}, "setting.unknown", []string{`"expm"`, "did you mean expn?", "name, description, advertised, expn, post_policy, join_policy, verp, siblings"}},
 		{Change{"post-policy", "anyone"}, "setting.unknown", []string{"did you mean post_policy?"}},
 		{Change{"zzzzzzzz", "1"}, "setting.unknown", []string{"the settings are name, description"}},
 		{Change{"", "1"}, "setting.unknown", []string{"the settings are name"}},
@@ -56,6 +56,9 @@ func TestSettingsGoThereAndBack(t *testing.T) {
 		}
 		if s.Key == "verp" {
 			values = []string{"true", "false", "2", "1000"}
+		}
+		if s.Key == "siblings" {
+			values = []string{"", "a@x.example", "a@x.example, b@x.example"}
 		}
 		for _, v := range values {
 			var l List

@@ -9,7 +9,10 @@ import (
 
 // listColumns are what a List is made of, from list l and its domain d.
 const listColumns = `l.id, l.domain AS domain_id, d.name AS domain, l.local, l.name, l.description, l.language,
-	l.advertised, l.expn, l.post_policy, l.join_policy, l.verp, l.created`
+	l.advertised, l.expn, l.post_policy, l.join_policy, l.verp, l.created,
+	coalesce((SELECT string_agg(o.local || '@' || od.name, ', ' ORDER BY od.name, o.local)
+		FROM sibling s JOIN list o ON o.id = s.sibling AND o.deleted IS NULL JOIN domain od ON od.id = o.domain
+		WHERE s.list = l.id), '') AS siblings`
 
 const listByIDSelect = `SELECT ` + listColumns + ` FROM list l JOIN domain d ON d.id = l.domain
 WHERE l.id = $1 AND l.deleted IS NULL`

@@ -87,7 +87,7 @@ func updatePostState(ctx context.Context, q querier, id uuid.UUID, state string)
 
 // forgetSeen frees the Message-ID of a post, if it is this post that holds it.
 func forgetSeen(ctx context.Context, q querier, p Post) error {
-	_, err := q.Exec(ctx, `DELETE FROM seen WHERE list = $1 AND id_hash = $2 AND post = $3`, p.ListID, postIDHash(p.Kind, p.MessageID), p.ID)
+	_, err := q.Exec(ctx, `DELETE FROM seen WHERE list = $1 AND id_hash = $2 AND post = $3`, p.ListID, PostIDHash(p.Kind, p.MessageID), p.ID)
 	return err
 }
 
