@@ -149,17 +149,12 @@ func (p *planner) begin(ctx context.Context, limit int) (int, error) {
 	var made []*newShards
 	var posts []unplannedPost
 	err = inTx(ctx, p.pool, func(tx pgx.Tx) (err error) {
-		made = made[:0]
 		posts, err = lockUnplanned(ctx, tx, limit)
 		if err != nil || len(posts) == 0 {
 			return err
 		}
-		for i := range posts {
-			shards, err := p.beginOne(ctx, tx, &posts[i], dest)
-			if err != nil {
-				return err
-			}
-			made = append(made, shards)
+		if made, err = p.beginAll(ctx, tx, posts, dest); err != nil {
+			return err
 		}
 		return markPlanned(ctx, tx, posts)
 	})
@@ -176,19 +171,22 @@ func (p *planner) begin(ctx context.Context, limit int) (int, error) {
 	return 1, setAsidePost(ctx, p.pool, &posts[0], clean(err.Error()))
 }
 
-func (p *planner) beginOne(ctx context.Context, tx pgx.Tx, post *unplannedPost, dest int64) (*newShards, error) {
-	if post.Kind != "post" {
-		return nil, p.beginOwners(ctx, tx, post, dest)
+// beginAll begins posts to lists together, so that many small ones cost few round trips, and mail to owners
+// one by one.
+func (p *planner) beginAll(ctx context.Context, tx pgx.Tx, posts []unplannedPost, dest int64) ([]*newShards, error) {
+	var toLists []*unplannedPost
+	for i := range posts {
+		if posts[i].Kind == "post" {
+			toLists = append(toLists, &posts[i])
+		} else if err := p.beginOwners(ctx, tx, &posts[i], dest); err != nil {
+			return nil, err
+		}
 	}
-	lists, err := selectNested(ctx, tx, post.List, post.Accepted)
+	plans, err := insertPostFanouts(ctx, tx, toLists)
 	if err != nil {
 		return nil, err
 	}
-	plan, err := insertPostFanout(ctx, tx, post, lists)
-	if err != nil {
-		return nil, err
-	}
-	return p.step(ctx, tx, plan)
+	return p.steps(ctx, tx, plans...)
 }
 
 // errNobody is a post for owners where there is no owner, and no administrator in their place.
@@ -211,7 +209,7 @@ func (p *planner) beginOwners(ctx context.Context, tx pgx.Tx, post *unplannedPos
 
 // resume takes the next step of the fan-out whose last was longest ago.
 func (p *planner) resume(ctx context.Context) (did bool, err error) {
-	var made *newShards
+	var made []*newShards
 	var plan *planRow
 	err = inTx(ctx, p.pool, func(tx pgx.Tx) (err error) {
 		made = nil
@@ -220,12 +218,12 @@ func (p *planner) resume(ctx context.Context) (did bool, err error) {
 		if err != nil || plan == nil {
 			return err
 		}
-		made, err = p.step(ctx, tx, plan)
+		made, err = p.steps(ctx, tx, plan)
 		return err
 	})
 	switch {
 	case err == nil:
-		return did, p.use(ctx, made)
+		return did, p.use(ctx, made...)
 	case isRefused(err) && plan != nil:
 		p.log.Error("fan-out cannot be planned further, it is set aside", "fanout", plan.ID, "error", err)
 		return true, setAsideFanout(ctx, p.pool, plan.ID, clean(err.Error()))
@@ -250,31 +248,42 @@ func (p *planner) use(ctx context.Context, made ...*newShards) error {
 	return err
 }
 
-// step reads the next members of a fan-out, makes shards of them, and stores the place.
-func (p *planner) step(ctx context.Context, tx pgx.Tx, plan *planRow) (*newShards, error) {
-	limit := int(min(max(plan.Copies, firstStep), fullStep))
-	beside, err := selectReaches(ctx, tx, plan.Beside)
-	if err != nil {
+// steps reads the next members of fan-outs, makes shards of them, and stores the places: for all at once,
+// each question to the database on the way.
+func (p *planner) steps(ctx context.Context, tx pgx.Tx, plans ...*planRow) ([]*newShards, error) {
+	pages, read := make([]memberPage, len(plans)), make([]*domainRuns, len(plans))
+	for i, plan := range plans {
+		beside, err := selectReaches(ctx, tx, plan.Beside)
+		if err != nil {
+			return nil, err
+		}
+		read[i] = &domainRuns{single: p.relays.whole(plan.Host) != nil}
+		pages[i] = memberPage{
+			plan: plan, beside: beside, author: authorKey(plan.Author),
+			limit: int(min(max(plan.Copies, firstStep), fullStep)), add: read[i].add,
+		}
+	}
+	if err := selectRecipients(ctx, tx, pages); err != nil {
 		return nil, err
 	}
-	runs := &domainRuns{single: p.relays.whole(plan.Host) != nil}
-	n, err := selectRecipients(ctx, tx, memberPage{plan, beside, authorKey(plan.Author), limit}, runs.add)
-	if err != nil {
+	made := make([]*newShards, len(plans))
+	for i, plan := range plans {
+		n := len(read[i].members)
+		if n == pages[i].limit {
+			plan.PlanDomain, plan.PlanMember = read[i].last()
+		} else {
+			plan.PlanList, plan.PlanDomain, plan.PlanMember = plan.PlanList+1, "", 0
+		}
+		plan.Copies += int64(n)
+		var err error
+		if made[i], err = p.shards(ctx, tx, plan, read[i]); err != nil {
+			return nil, err
+		}
+	}
+	if err := insertShards(ctx, tx, made...); err != nil {
 		return nil, err
 	}
-	if n == limit {
-		plan.PlanDomain, plan.PlanMember = runs.last()
-	} else {
-		plan.PlanList, plan.PlanDomain, plan.PlanMember = plan.PlanList+1, "", 0
-	}
-	shards, err := p.shards(ctx, tx, plan, runs)
-	if err != nil {
-		return nil, err
-	}
-	if err := insertShards(ctx, tx, shards); err != nil {
-		return nil, err
-	}
-	return shards, savePlan(ctx, tx, plan, n, plan.PlanList > len(plan.Lists))
+	return made, savePlans(ctx, tx, plans)
 }
 
 func authorKey(author string) string {

@@ -96,27 +96,51 @@ func markPlanned(ctx context.Context, tx pgx.Tx, posts []unplannedPost) error {
 	return nil
 }
 
-// insertPostFanout begins the fan-out of a post to the members of lists. The list counts its
-// fan-outs, for verp every n-th time.
-func insertPostFanout(ctx context.Context, tx pgx.Tx, p *unplannedPost, lists []int64) (*planRow, error) {
-	plan := &planRow{List: p.List, Accepted: p.Accepted, Lists: lists, PlanList: 1, Author: p.Author, Host: p.Host}
-	var siblings bool
-	err := tx.QueryRow(ctx, `
-		WITH counted AS (
-			UPDATE list SET posts = posts + 1 WHERE id = @list
-			RETURNING CASE verp WHEN 0 THEN false ELSE posts % verp = 0 END AS verp)
-		INSERT INTO fanout (post, list, verp, ordered, accepted, expires, lists)
-		SELECT @post::uuid, @list, c.verp, true, @accepted, now() + @keep::interval, @lists FROM counted c
-		RETURNING id, verp, EXISTS (SELECT FROM sibling WHERE list = @list) OR EXISTS (SELECT FROM sibling WHERE sibling = @list)`, pgx.NamedArgs{
-		"post": p.ID, "list": p.List, "accepted": p.Accepted, "keep": keepTrying, "lists": lists,
-	}).Scan(&plan.ID, &plan.Verp, &siblings)
-	if err == nil && siblings {
-		plan.Beside, err = saveBeside(ctx, tx, plan.ID, p)
+// insertPostFanouts begins the fan-outs of posts to lists, no two of them to the same, and returns them in
+// some order. A list counts its fan-outs, for verp every n-th time.
+func insertPostFanouts(ctx context.Context, tx pgx.Tx, posts []*unplannedPost) ([]*planRow, error) {
+	if len(posts) == 0 {
+		return nil, nil
 	}
+	type row struct {
+		N        int
+		ID       int64
+		Verp     bool
+		Lists    []int64
+		Siblings bool
+	}
+	ids, lists, accepted := make([]string, len(posts)), make([]int64, len(posts)), make([]time.Time, len(posts))
+	for i, p := range posts {
+		ids[i], lists[i], accepted[i] = p.ID, p.List, p.Accepted
+	}
+	made, err := collect[row](ctx, tx, sqlReach+`,
+		counted AS (
+			UPDATE list SET posts = posts + 1 FROM root r WHERE id = r.list
+			RETURNING r.n, CASE verp WHEN 0 THEN false ELSE posts % verp = 0 END AS verp),
+		made AS (
+			INSERT INTO fanout (post, list, verp, ordered, accepted, expires, lists)
+			SELECT (@posts::uuid[])[c.n], r.list, c.verp, true, r.accepted, now() + @keep::interval,
+				ARRAY(SELECT list FROM reached x WHERE x.n = c.n ORDER BY x.depth, x.list)
+			FROM counted c JOIN root r ON r.n = c.n
+			RETURNING id, list, verp, lists)
+		SELECT r.n, m.id, m.verp, m.lists, EXISTS (SELECT FROM sibling s WHERE s.list = m.list)
+			OR EXISTS (SELECT FROM sibling s WHERE s.sibling = m.list) AS siblings
+		FROM made m JOIN root r ON r.list = m.list`, pgx.NamedArgs{"posts": ids, "lists": lists, "accepted": accepted, "keep": keepTrying})
 	if err != nil {
-		return nil, fmt.Errorf("fan-out of post %s: %w", p.ID, err)
+		return nil, fmt.Errorf("fan-outs of %d posts: %w", len(posts), err)
 	}
-	return plan, nil
+	plans := make([]*planRow, len(made))
+	for i, m := range made {
+		p := posts[m.N-1]
+		plans[i] = &planRow{ID: m.ID, List: p.List, Verp: m.Verp, Accepted: p.Accepted, Lists: m.Lists, PlanList: 1, Author: p.Author, Host: p.Host}
+		if !m.Siblings {
+			continue
+		}
+		if plans[i].Beside, err = saveBeside(ctx, tx, m.ID, p); err != nil {
+			return nil, fmt.Errorf("fan-out of post %s: %w", p.ID, err)
+		}
+	}
+	return plans, nil
 }
 
 // insertOwnersFanout makes the fan-out of mail to a list's owners and moderators, or to the site. It
@@ -142,19 +166,26 @@ func insertOwnersFanout(ctx context.Context, tx pgx.Tx, p *unplannedPost) (id in
 	return id, copies, nil
 }
 
-// selectNested finds a list, the lists that it holds as members, and those that they hold, each
-// once, nearest first.
-func selectNested(ctx context.Context, q querier, list int64, accepted time.Time) ([]int64, error) {
-	lists, err := collectIDs(ctx, q, `
-		WITH RECURSIVE reach(list, depth) AS (
-			SELECT $1::bigint, 0
+// sqlReach begins a statement with what lists reach, of whose n-th a post was accepted then: itself, the
+// lists that it holds as members, and those that they hold, each once and at its least depth.
+const sqlReach = `
+		WITH RECURSIVE root AS (
+			SELECT * FROM unnest(@lists::bigint[], @accepted::timestamptz[]) WITH ORDINALITY AS q(list, accepted, n)),
+		reach(n, accepted, list, depth) AS (
+			SELECT n, accepted, list, 0 FROM root
 			UNION
-			SELECT m.nested, r.depth + 1 FROM reach r
+			SELECT r.n, r.accepted, m.nested, r.depth + 1 FROM reach r
 			JOIN member m ON m.list = r.list AND m.nested IS NOT NULL AND m.left_at IS NULL
-				AND m.state = 'active' AND m.mode = 'each' AND m.joined <= $2
+				AND m.state = 'active' AND m.mode = 'each' AND m.joined <= r.accepted
 			JOIN list l ON l.id = m.nested AND l.deleted IS NULL
-			WHERE r.depth < 16)
-		SELECT list FROM reach GROUP BY list ORDER BY min(depth), list`, list, accepted)
+			WHERE r.depth < 16),
+		reached AS (
+			SELECT n, list, min(depth) AS depth FROM reach GROUP BY n, list)`
+
+// selectNested finds what a list reaches, nearest first.
+func selectNested(ctx context.Context, q querier, list int64, accepted time.Time) ([]int64, error) {
+	lists, err := collectIDs(ctx, q, sqlReach+` SELECT list FROM reached ORDER BY depth, list`,
+		pgx.NamedArgs{"lists": []int64{list}, "accepted": []time.Time{accepted}})
 	if err != nil {
 		return nil, fmt.Errorf("lists nested in list %d: %w", list, err)
 	}
@@ -201,12 +232,26 @@ type memberPage struct {
 	beside []reach
 	author string // key
 	limit  int
+	// add is called for each, with octets that are only good until it returns.
+	add func(id int64, domain, address []byte)
 }
 
-// selectRecipients reads the next members of the list the plan is at, by domain: who had joined
+// selectRecipients reads the next members of the lists that plans are at, by domain: who had joined
 // when the post was accepted, receives, is not the author if the author wants no copy, is in
-// no nearer list, and gets no copy from a sibling. It calls yield for each, whose octets are only good until it returns.
-func selectRecipients(ctx context.Context, q querier, page memberPage, yield func(id int64, domain, address []byte)) (int, error) {
+// no nearer list, and gets no copy from a sibling.
+func selectRecipients(ctx context.Context, tx pgx.Tx, pages []memberPage) error {
+	batch := &pgx.Batch{}
+	for i := range pages {
+		text, args := pages[i].query()
+		batch.Queue(text, args).Query(pages[i].read)
+	}
+	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
+		return fmt.Errorf("recipients: %w", err)
+	}
+	return nil
+}
+
+func (page *memberPage) query() (string, pgx.NamedArgs) {
 	const one = `
 		SELECT m.id, m.domain, m.address FROM member m
 		WHERE m.list = @list AND m.left_at IS NULL AND m.state = 'active' AND m.mode = 'each'
@@ -235,44 +280,41 @@ func selectRecipients(ctx context.Context, q querier, page memberPage, yield fun
 		text += sqlNotBeside
 		addReaches(args, page.beside)
 	}
-	text += order
-	n, err := eachRecipient(ctx, q, text, args, yield)
-	if err != nil {
-		return 0, fmt.Errorf("members of list %d: %w", p.Lists[p.PlanList-1], err)
-	}
-	return n, nil
+	return text + order, args
 }
 
-func eachRecipient(ctx context.Context, q querier, text string, args pgx.NamedArgs, yield func(id int64, domain, address []byte)) (int, error) {
-	rows, err := q.Query(ctx, text, args)
-	if err != nil {
-		return 0, err
-	}
-	defer rows.Close()
-	n := 0
+func (page *memberPage) read(rows pgx.Rows) error {
 	var id int64
 	var domain, address pgtype.DriverBytes
 	for rows.Next() {
 		if err := rows.Scan(&id, &domain, &address); err != nil {
-			return n, err
+			return err
 		}
-		yield(id, domain, address)
-		n++
+		page.add(id, domain, address)
 	}
-	return n, rows.Err()
+	return rows.Err()
 }
 
-// savePlan stores how far a plan has come.
-func savePlan(ctx context.Context, tx pgx.Tx, p *planRow, copies int, complete bool) error {
+// savePlans stores how far plans have come.
+func savePlans(ctx context.Context, tx pgx.Tx, plans []*planRow) error {
+	if len(plans) == 0 {
+		return nil
+	}
+	var ids, members, copies []int64
+	var lists []int
+	var domains []string
+	var complete []bool
+	for _, p := range plans {
+		ids, members, copies = append(ids, p.ID), append(members, p.PlanMember), append(copies, p.Copies)
+		lists, domains, complete = append(lists, p.PlanList), append(domains, p.PlanDomain), append(complete, p.PlanList > len(p.Lists))
+	}
 	_, err := tx.Exec(ctx, `
-		UPDATE fanout SET plan_list = @list, plan_domain = @domain, plan_member = @member,
-			copies = copies + @copies, stepped = clock_timestamp(), planned = CASE WHEN @complete THEN now() END
-		WHERE id = @id`, pgx.NamedArgs{
-		"id": p.ID, "list": p.PlanList, "domain": p.PlanDomain, "member": p.PlanMember,
-		"copies": copies, "complete": complete,
-	})
+		UPDATE fanout f SET plan_list = p.list, plan_domain = p.domain, plan_member = p.member,
+			copies = p.copies, stepped = clock_timestamp(), planned = CASE WHEN p.complete THEN now() END
+		FROM unnest($1::bigint[], $2::int[], $3::text[], $4::bigint[], $5::bigint[], $6::bool[]) AS p(id, list, domain, member, copies, complete)
+		WHERE f.id = p.id`, ids, lists, domains, members, copies, complete)
 	if err != nil {
-		return fmt.Errorf("plan of fan-out %d: %w", p.ID, err)
+		return fmt.Errorf("how far plans have come: %w", err)
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package fanout
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -39,6 +40,8 @@ type newShards struct {
 	fresh   []string // their addresses, where they are to be kept for who claims the shards here
 	dests   []int64  // by shard
 	sizes   []int32
+	turns   []int64 // by shard, once they have them
+	behind  []bool  // by shard: it is queued behind an older post
 	ids     []int64 // by shard, once they are made
 	queued  []line  // of which some are, behind older posts
 }
@@ -46,44 +49,64 @@ type newShards struct {
 // insertShards makes shards. Each takes the turn after the one before it in its fan-out at its
 // destination; a fan-out's first there is put level with what is being sent now, so that a list
 // does not wait for all that came before it, and nobody is overtaken for ever.
-func insertShards(ctx context.Context, tx pgx.Tx, n *newShards) error {
-	if len(n.sizes) == 0 {
+func insertShards(ctx context.Context, tx pgx.Tx, all ...*newShards) error {
+	all = slices.DeleteFunc(slices.Clone(all), func(n *newShards) bool { return len(n.sizes) == 0 })
+	if len(all) == 0 {
 		return nil
 	}
-	turns, queued, err := n.takeTurns(ctx, tx)
-	if err != nil {
-		return err
+	turns, shards := &pgx.Batch{}, &pgx.Batch{}
+	for _, n := range all {
+		n.queueTurns(turns)
 	}
+	if err := tx.SendBatch(ctx, turns).Close(); err != nil {
+		return fmt.Errorf("turns of shards: %w", err)
+	}
+	for _, n := range all {
+		n.queueInsert(shards)
+	}
+	if err := tx.SendBatch(ctx, shards).Close(); err != nil {
+		return fmt.Errorf("new shards: %w", err)
+	}
+	return nil
+}
+
+func (n *newShards) queueInsert(batch *pgx.Batch) {
 	starts := make([]int32, len(n.sizes))
 	at := int32(1)
 	for i, size := range n.sizes {
 		starts[i] = at
 		at += size
 	}
-	n.ids, err = collectIDs(ctx, tx, `
+	batch.Queue(`
 		WITH new AS MATERIALIZED (
 			SELECT nextval('shard_id_seq') AS id, n.*
-			FROM unnest(@dests::bigint[], @turns::bigint[], @sizes::int[], @starts::int[], @queued::bool[]) WITH ORDINALITY
-				AS n(dest, turn, size, start, queued, place)),
+			FROM unnest(@dests::bigint[], @turns::bigint[], @sizes::int[], @starts::int[], @behind::bool[]) WITH ORDINALITY
+				AS n(dest, turn, size, start, behind, place)),
 		made AS (
 			INSERT INTO shard (id, fanout, dest, list, turn, size, retry, given_up, state)
-			SELECT id, @fanout, dest, @list, turn, size, @retry, @given_up, CASE WHEN queued THEN 'queued' ELSE 'ready' END FROM new),
+			SELECT id, @fanout, dest, @list, turn, size, @retry, @given_up, CASE WHEN behind THEN 'queued' ELSE 'ready' END FROM new),
 		filled AS (
 			INSERT INTO shard_members (shard, members)
 			SELECT id, (@members::bigint[])[start : start + size - 1] FROM new)
 		SELECT id FROM new ORDER BY place`, pgx.NamedArgs{
-		"dests": n.dests, "turns": turns, "sizes": n.sizes, "starts": starts, "queued": queued,
+		"dests": n.dests, "turns": n.turns, "sizes": n.sizes, "starts": starts, "behind": n.behind,
 		"fanout": n.fanout, "list": n.list, "retry": n.retry, "given_up": n.givenUp, "members": n.members,
+	}).Query(func(rows pgx.Rows) (err error) {
+		n.ids, err = pgx.CollectRows(rows, pgx.RowTo[int64])
+		return err
 	})
-	if err != nil {
-		return fmt.Errorf("shards of fan-out %d: %w", n.fanout, err)
-	}
-	return nil
 }
 
-// takeTurns gives each new shard its turn at its destination, and says of each whether it is queued
-// there: an older post of the list is before it.
-func (n *newShards) takeTurns(ctx context.Context, tx pgx.Tx) (turns []int64, queued []bool, err error) {
+// share is what new shards get at one destination.
+type share struct {
+	Dest   int64
+	Next   int64 // the turn of the first
+	Queued bool
+}
+
+// queueTurns asks for a turn for each new shard at its destination, and whether it is queued there: an
+// older post of the list is before it.
+func (n *newShards) queueTurns(batch *pgx.Batch) {
 	counts := map[int64]int64{}
 	var distinct, wanted []int64
 	for _, d := range n.dests {
@@ -95,12 +118,7 @@ func (n *newShards) takeTurns(ctx context.Context, tx pgx.Tx) (turns []int64, qu
 	for _, d := range distinct {
 		wanted = append(wanted, counts[d])
 	}
-	type share struct {
-		Dest   int64
-		Next   int64 // the turn of the first
-		Queued bool
-	}
-	shares, err := collect[share](ctx, tx, `
+	batch.Queue(`
 		WITH w AS (
 			INSERT INTO fanout_share AS s (fanout, dest, start, shards)
 			SELECT $1, d.id, GREATEST(d.turn, (
@@ -108,10 +126,18 @@ func (n *newShards) takeTurns(ctx context.Context, tx pgx.Tx) (turns []int64, qu
 			FROM unnest($2::bigint[], $3::bigint[]) AS w(dest, n) JOIN destination d ON d.id = w.dest
 			ON CONFLICT (fanout, dest) DO UPDATE SET shards = s.shards + excluded.shards
 			RETURNING s.dest, s.start + s.shards AS turn, $4::bigint AS list)
-		SELECT dest, turn AS next, COALESCE(`+sqlOldest+` < $1, false) AS queued FROM w`, n.fanout, distinct, wanted, n.list)
-	if err != nil {
-		return nil, nil, fmt.Errorf("turns of fan-out %d: %w", n.fanout, err)
-	}
+		SELECT dest, turn AS next, COALESCE(`+sqlOldest+` < $1, false) AS queued FROM w`, n.fanout, distinct, wanted, n.list).
+		Query(func(rows pgx.Rows) error {
+			shares, err := pgx.CollectRows(rows, pgx.RowToStructByName[share])
+			if err == nil {
+				n.takeTurns(shares, counts)
+			}
+			return err
+		})
+}
+
+// takeTurns gives each shard the next turn of its destination's share.
+func (n *newShards) takeTurns(shares []share, counts map[int64]int64) {
 	of := make(map[int64]share, len(shares))
 	for _, s := range shares {
 		s.Next -= counts[s.Dest]
@@ -120,12 +146,11 @@ func (n *newShards) takeTurns(ctx context.Context, tx pgx.Tx) (turns []int64, qu
 			n.queued = append(n.queued, line{*n.list, s.Dest})
 		}
 	}
-	turns, queued = make([]int64, len(n.dests)), make([]bool, len(n.dests))
+	n.turns, n.behind = make([]int64, len(n.dests)), make([]bool, len(n.dests))
 	for i, d := range n.dests {
 		s := of[d]
-		turns[i], queued[i] = s.Next, s.Queued
+		n.turns[i], n.behind[i] = s.Next, s.Queued
 		s.Next++
 		of[d] = s
 	}
-	return turns, queued, nil
 }
