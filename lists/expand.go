@@ -18,8 +18,8 @@ const firstPage = 100
 // each owner where arg is the owner address, and stops at the first error line returns. An error
 // before the first line is a Unanswered; after one, it means that the rest could not be read.
 //
-// A nested list is one line. Nothing is held while line runs: a client that reads slowly keeps
-// neither a connection of the database nor a transaction, and its time does not count: Config.Wait is
+// A nested list is one line. A client that reads slowly keeps neither a connection of the database nor a
+// transaction, but two pages of members, and its time does not count: Config.Wait is
 // for what comes before the first line, and for each page.
 func (s *Service) Expand(ctx context.Context, who Asker, arg string, utf8 bool, line func(smtp.Mailbox) error) error {
 	l, members, err := s.beforeLines(ctx, who, arg, utf8)
@@ -111,28 +111,47 @@ func (s *Service) noList(ctx context.Context, who Asker, t Target) error {
 	return s.hiddenOrUnknown(ctx, t)
 }
 
-// expandMembers reads page by page.
+// expandMembers reads page by page, the next while the lines of one are written.
 func (s *Service) expandMembers(ctx context.Context, l roster, line func(smtp.Mailbox) error) error {
-	page := rosterPage{members: make([]smtp.Mailbox, 0, expandPage)}
-	for limit := firstPage; ; limit = expandPage {
-		if err := s.readPage(ctx, &page, l, limit); err != nil {
-			return fmt.Errorf("members of %s after %q: %w", l.Address(), page.last, err)
+	ctx, stop := context.WithCancel(ctx)
+	read := func(p *rosterPage, after string, limit int) <-chan error {
+		done := make(chan error, 1)
+		go func() { done <- s.readPage(ctx, p, l, after, limit) }()
+		return done
+	}
+	page, next := &rosterPage{}, &rosterPage{}
+	reading := read(page, "", firstPage)
+	defer func() {
+		stop()
+		if reading != nil {
+			<-reading
+		}
+	}()
+	for limit, after := firstPage, ""; ; limit = expandPage {
+		err := <-reading
+		reading = nil
+		if err != nil {
+			return fmt.Errorf("members of %s after %q: %w", l.Address(), after, err)
+		}
+		if after = page.last; len(page.members) == limit {
+			reading = read(next, after, expandPage)
 		}
 		for _, m := range page.members {
 			if err := line(m); err != nil {
 				return err
 			}
 		}
-		if len(page.members) < limit {
+		if reading == nil {
 			return nil
 		}
+		page, next = next, page
 	}
 }
 
-func (s *Service) readPage(ctx context.Context, page *rosterPage, l roster, limit int) error {
+func (s *Service) readPage(ctx context.Context, page *rosterPage, l roster, after string, limit int) error {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.Wait)
 	defer cancel()
-	return page.read(ctx, s.pool, l.ID, l.hidden, limit)
+	return page.read(ctx, s.pool, l.ID, l.hidden, after, limit)
 }
 
 // owners are the owners of a list.

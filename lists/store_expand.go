@@ -70,13 +70,16 @@ LIMIT $4`
 type rosterPage struct {
 	last    string // key of the last one read
 	members []smtp.Mailbox
+
+	text []byte // the addresses and names, one after the other
+	ends []int  // of each in text
 }
 
-// read replaces the page by the next. The rows are taken from the wire as they are: this is the
-// loop of EXPN.
-func (p *rosterPage) read(ctx context.Context, q querier, listID int64, hidden bool, limit int) error {
-	p.members = p.members[:0]
-	rows, err := q.Query(ctx, rosterSelect, listID, p.last, hidden, limit)
+// read replaces the page by the one after a key. The rows are taken from the wire as they are, and what
+// they say becomes parts of one string: this is the loop of EXPN.
+func (p *rosterPage) read(ctx context.Context, q querier, listID int64, hidden bool, after string, limit int) error {
+	p.members, p.text, p.ends = p.members[:0], p.text[:0], p.ends[:0]
+	rows, err := q.Query(ctx, rosterSelect, listID, after, hidden, limit)
 	if err != nil {
 		return err
 	}
@@ -85,10 +88,22 @@ func (p *rosterPage) read(ctx context.Context, q querier, listID int64, hidden b
 	for rows.Next() {
 		raw := rows.RawValues() // text is the same in both formats of the protocol
 		last = append(last[:0], raw[0]...)
-		p.members = append(p.members, smtp.Mailbox{Name: string(raw[2]), Address: storedAddress(string(raw[1]))})
+		for _, field := range raw[1:] {
+			p.text = append(p.text, field...)
+			p.ends = append(p.ends, len(p.text))
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return err
 	}
 	p.last = string(last)
-	return rows.Err()
+	text, at := string(p.text), 0
+	for i := 0; i < len(p.ends); i += 2 {
+		address, name := text[at:p.ends[i]], text[p.ends[i]:p.ends[i+1]]
+		p.members = append(p.members, smtp.Mailbox{Name: name, Address: storedAddress(address)})
+		at = p.ends[i+1]
+	}
+	return nil
 }
 
 // storedAddress takes an address apart that was parsed before it was stored.
