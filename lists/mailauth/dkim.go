@@ -1,0 +1,148 @@
+package mailauth
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"strings"
+
+	"github.com/emersion/go-msgauth/dkim"
+
+	"muster/smtp"
+)
+
+const (
+	// maxSignatures is how many are verified: each costs a question and a hash of the body.
+	maxSignatures = 8
+	// maxSignatureField, maxLines and maxKey are more than any honest signer needs, and keep what a
+	// verifier does with a header in proportion to it: the fields it names, the lines of a field, the
+	// digits of a key.
+	maxSignatureField = 8 << 10
+	maxLines          = 2000
+	maxKey            = 4 << 10
+)
+
+// signature is a DKIM signature that was verified.
+type signature struct{ identity }
+
+// checkDKIM verifies the signatures of a message, the topmost if there are many.
+func (c *Checker) checkDKIM(ctx context.Context, m *Mail) []signature {
+	found, sane := signaturesOf(m.Header)
+	if len(found) == 0 {
+		return nil
+	}
+	if !sane {
+		return unread(found, PermError, "a header nobody signs")
+	}
+	body, err := m.Body()
+	if err != nil {
+		return unread(found, TempError, "")
+	}
+	defer body.Close()
+	results, err := dkim.VerifyWithOptions(io.MultiReader(bytes.NewReader(ended(m.Header)), body), &dkim.VerifyOptions{
+		LookupTXT:        func(name string) ([]string, error) { return c.key(ctx, name) },
+		MaxVerifications: maxSignatures,
+	})
+	if err != nil && !errors.Is(err, dkim.ErrTooManySignatures) || len(results) != len(found) {
+		return unread(found, TempError, "")
+	}
+	for i, r := range results {
+		c.note(&found[i], r)
+	}
+	return found
+}
+
+// note takes over what the library found.
+func (c *Checker) note(s *signature, r *dkim.Verification) {
+	domain, err := smtp.DomainKey(r.Domain)
+	s.result.Value, s.domain = Pass, domain
+	switch {
+	case r.Err != nil:
+		s.result.Value, s.result.Reason = dkimValue(r.Err), strings.TrimPrefix(r.Err.Error(), "dkim: ")
+	case err != nil: // its name may be made to be misread
+		s.result.Value, s.result.Reason = PermError, "d= is no domain"
+	case !r.Expiration.IsZero() && c.now().After(r.Expiration):
+		s.result.Value, s.result.Reason = PermError, "signature has expired"
+	}
+}
+
+func dkimValue(err error) Value {
+	switch {
+	case dkim.IsTempFail(err):
+		return TempError
+	case dkim.IsPermFail(err):
+		return PermError
+	}
+	return Fail
+}
+
+// key looks up the record of a key.
+func (c *Checker) key(ctx context.Context, name string) ([]string, error) {
+	found, err := c.asker().LookupTXT(ctx, name)
+	for _, text := range found {
+		if len(text) > maxKey {
+			return nil, errors.New("a key that large is no key")
+		}
+	}
+	return found, err
+}
+
+// signaturesOf are the signatures of a header that are verified, and whether it is a header that a
+// verifier can be given.
+func signaturesOf(header []byte) (found []signature, sane bool) {
+	sane = true
+	for f := range fields(header) {
+		if bytes.Count(f.value, []byte("\n")) > maxLines {
+			sane = false
+		}
+		if f.name != "dkim-signature" {
+			continue
+		}
+		if len(f.value) > maxSignatureField {
+			sane = false
+		}
+		if len(found) < maxSignatures {
+			found = append(found, readSignature(f.value))
+		}
+	}
+	return found, sane
+}
+
+// readSignature is what a signature says of itself.
+func readSignature(value []byte) signature {
+	list, _ := tags(string(value))
+	s := signature{identity{domain: strings.ToLower(solid(list["d"])), result: Result{Method: MethodDKIM}}}
+	b := solid(list["b"])
+	for _, p := range []Prop{
+		{"header.d", s.domain}, {"header.s", solid(list["s"])}, {"header.a", solid(list["a"])},
+		{"header.b", b[:min(len(b), 8)]}, // RFC 6008 §4
+	} {
+		if p.Value != "" {
+			s.result.Props = append(s.result.Props, p)
+		}
+	}
+	return s
+}
+
+// unread gives all signatures the same result.
+func unread(found []signature, value Value, reason string) []signature {
+	for i := range found {
+		found[i].result.Value, found[i].result.Reason = value, reason
+	}
+	return found
+}
+
+// ended is a header with its empty line, which a message without a body may lack.
+func ended(header []byte) []byte {
+	if bytes.HasSuffix(header, []byte("\r\n\r\n")) || bytes.Equal(header, []byte("\r\n")) {
+		return header
+	}
+	if !bytes.HasSuffix(header, []byte("\n")) {
+		header = append(bytes.Clone(header), "\r\n"...)
+	}
+	if bytes.HasSuffix(header, []byte("\n\n")) || bytes.HasSuffix(header, []byte("\n\r\n")) {
+		return header
+	}
+	return append(bytes.Clone(header), "\r\n"...)
+}
