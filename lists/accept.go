@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"muster/lists/mailauth"
 	"muster/lists/verdict"
 	"muster/smtp"
 )
@@ -25,7 +26,7 @@ func (s *Service) Accept(ctx context.Context, env Envelope, m Message) ([]Outcom
 	}
 	a := &acceptance{s: s, env: env, letter: l, at: s.cfg.Now()}
 	a.addTargets()
-	for _, step := range []func(context.Context) error{a.judge, a.settle, a.keep, a.settleConflicts, a.obey} {
+	for _, step := range []func(context.Context) error{a.judge, a.authenticate, a.settle, a.keep, a.settleConflicts, a.obey} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
@@ -44,11 +45,16 @@ type acceptance struct {
 	parts   []*part
 	indexOf []int // for each recipient, into parts
 	over    bool  // refused as a whole: nothing more is done
+
+	authres string // our Authentication-Results field; "" where nobody looked
+	found   mailauth.Finding
 }
 
 // part is what the message is to one address. A recipient named twice is one part.
 type part struct {
 	target   Target
+	standing standing // of the author, to the list
+	sealed   bool     // the message carries a seal of the list
 	decision verdict.Decision
 	held     bool // instead of being refused
 	told     bool // who sent it is told of the refusal by mail
@@ -172,16 +178,23 @@ func (a *acceptance) judgePost(ctx context.Context, p *part, standings map[int64
 	if err != nil {
 		return err
 	}
+	p.standing, p.sealed = st, sealed
+	a.rule(p)
+	return nil
+}
+
+// rule asks the rules of the list, with all that is known by now.
+func (a *acceptance) rule(p *part) {
+	l, st := p.target.List, p.standing
 	p.decision = verdict.Judge(verdict.Facts{
 		Message: a.letter.verdict, Size: a.letter.Size, MaxSize: a.s.cfg.MaxMessage,
-		NullSender: a.env.From.IsZero(), ListID: l.ListID(), ListKey: l.Address().Key(), OwnSeal: sealed,
+		NullSender: a.env.From.IsZero(), ListID: l.ListID(), ListKey: l.Address().Key(), OwnSeal: p.sealed,
 		Policy: st.Policy, Standing: verdict.Standing{Member: st.Member, Moderates: st.Moderates},
-		SignedIn: a.signedIn(), AsAuthor: a.asAuthor(),
+		SignedIn: a.signedIn(), AsAuthor: a.asAuthor(), Authentication: a.authentication(),
 	})
 	if p.decision.Action == verdict.Reject {
 		p.outcome.Refusal = refusal(l, p.decision)
 	}
-	return nil
 }
 
 // ownSeal says whether the message carries a seal of the list, or comes from its bounce address: a
@@ -322,7 +335,7 @@ func (a *acceptance) divert(p *part) {
 			"from", a.env.From.String(), "message_id", a.letter.messageID, "reason", why.Code)
 	case p.target.Kind != TargetPost:
 		p.outcome.Refusal, p.decision = nil, forwarded()
-	case a.asAuthor():
+	case a.mayTell():
 		p.told = true
 	default:
 		p.held = true

@@ -14,6 +14,6 @@
 //   - RFC 2919 (List-Id), RFC 8058 (one-click unsubscription)
 //   - RFC 6376, keys of DKIM and their records
 //   - RFC 3834, what is not answered
-//   - RFC 4954, who AUTH is for
+//   - RFC 4954, who AUTH is for; RFC 8601, what is said of who vouches for a message
 //   - RFC 4180, CSV; RFC 5646, tags of languages
 package lists

@@ -14,6 +14,7 @@ type Envelope struct {
 	To       []Target     // in the order of the recipients; the same may be there twice
 	Each     bool         // every recipient gets an answer of its own, as over LMTP
 	Client   string       // network address it came from
+	Hello    string       // the name it gave itself
 	Trusted  bool         // the client passes on mail of others for us, so its address says nothing of who wrote
 	By       Actor        // who authenticated; its Person is 0 for nobody
 	UTF8     bool         // the client asked for SMTPUTF8

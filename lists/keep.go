@@ -170,8 +170,8 @@ func (a *acceptance) row(p *part) (postRow, error) {
 	p.id = id
 	row := postRow{
 		ID: id, Ref: newRef(), Kind: p.kind(), State: PostAccepted, Ruled: string(verdict.Accept), Reason: p.decision.Code(),
-		Sender: a.env.From.String(), Author: a.author().String(), Authenticated: a.asAuthor(),
-		MessageID: a.letter.messageID, Subject: a.letter.verdict.Subject, Size: a.letter.Size, Received: a.received(p),
+		Sender: a.env.From.String(), Author: a.author().String(), Authenticated: a.authenticated(),
+		MessageID: a.letter.messageID, Subject: a.letter.verdict.Subject, Size: a.letter.Size, Received: a.received(p), AuthRes: a.authres,
 		EightBit: a.letter.EightBit, UTF8: a.env.UTF8 && a.letter.Message.UTF8, HeaderLen: a.letter.HeaderLen, Raw: a.letter.raw,
 	}
 	if row.Trace, err = traceText(p.decision.Trace); err != nil {

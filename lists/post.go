@@ -4,12 +4,13 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
-
 	"github.com/jackc/pgx/v5"
 
+	"muster/lists/mailauth"
 	"muster/lists/verdict"
 	"muster/smtp"
 )
@@ -44,7 +45,20 @@ type Post struct {
 	Subject   string
 	Size      int64 // octets
 
-	Authenticated bool // the author proved to be who From says
+	Authenticated bool   // the author proved to be who From says, by AUTH or by what vouches for their domain
+	AuthRes       string `db:"authres"` // the Authentication-Results field that the copies carry; "" where nobody looked
+}
+
+// Results are what was found out about who vouches for the post; none where nobody looked.
+func (p Post) Results() []mailauth.Result {
+	if p.AuthRes == "" {
+		return nil
+	}
+	_, found, err := mailauth.Read(strings.TrimPrefix(p.AuthRes, "Authentication-Results:"))
+	if err != nil { // it was written here
+		return nil
+	}
+	return found
 }
 
 // authorKey is by what the author would be a member; "" for none.

@@ -8,6 +8,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"muster/lists/mailauth"
 )
 
 // Config is what the services need to know of the site. The zero value works: nobody to wake,
@@ -21,6 +23,13 @@ type Config struct {
 	Now           func() time.Time
 	Wait          time.Duration // the most the database may take for a page of EXPN; 0: 20 s
 	Log           *slog.Logger
+
+	// MailAuth finds out who vouches for a message; nil: nobody looks. AuthservID is the name of this
+	// site's word for it in Authentication-Results (RFC 8601 §2.5), TrustedAuthservID that of the server
+	// whose word on the mail of trusted clients is taken over; "": nobody's.
+	MailAuth          *mailauth.Checker
+	AuthservID        string
+	TrustedAuthservID string
 }
 
 // Service is every operation on the domain. Each change is one transaction; each answer is

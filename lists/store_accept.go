@@ -56,6 +56,7 @@ type postRow struct {
 	Subject       string
 	Size          int64
 	Received      string
+	AuthRes       string
 	EightBit      bool
 	UTF8          bool
 	HeaderLen     int64
@@ -72,18 +73,18 @@ type storedPost struct {
 
 // The columns of the posts that a statement writes, each an array with an element for each post.
 const postArrays = `$1::uuid[], $2::text[], $3::bigint[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[], $9::bool[],
-	$10::text[], $11::text[], $12::bigint[], $13::text[], $14::bool[], $15::bool[], $16::bigint[], $17::text[], $18::text[], $19::text[]`
+	$10::text[], $11::text[], $12::bigint[], $13::text[], $14::bool[], $15::bool[], $16::bigint[], $17::text[], $18::text[], $19::text[], $20::text[]`
 
 const postFields = `id, ref, list, domain, kind, state, sender, author, authenticated,
-	message_id, subject, size, received, eightbit, smtputf8, header_len, ruled, reason, trace`
+	message_id, subject, size, received, eightbit, smtputf8, header_len, ruled, reason, trace, authres`
 
 // postRows is the select list by which they become rows of post.
 const postRows = `p.id, p.ref, nullif(p.list, 0), nullif(p.domain, 0), p.kind, p.state,
 	CASE WHEN p.state = 'accepted' THEN now() END, p.sender, p.author, p.authenticated,
-	p.message_id, p.subject, p.size, p.received, p.eightbit, p.smtputf8, p.header_len, p.ruled, p.reason, p.trace::jsonb`
+	p.message_id, p.subject, p.size, p.received, p.eightbit, p.smtputf8, p.header_len, p.ruled, p.reason, p.trace::jsonb, p.authres`
 
 const postInto = `INSERT INTO post (id, ref, list, domain, kind, state, accepted, sender, author, authenticated,
-	message_id, subject, size, received, eightbit, smtputf8, header_len, ruled, reason, trace)`
+	message_id, subject, size, received, eightbit, smtputf8, header_len, ruled, reason, trace, authres)`
 
 const seenFor = `now() + interval '30 days'`
 
@@ -94,16 +95,16 @@ const freshInsert = `
 WITH fresh AS (
 	INSERT INTO seen (list, id_hash, body_hash, post, until)
 	SELECT s.list, s.id_hash, s.body_hash, s.id, ` + seenFor + `
-	FROM unnest($1::uuid[], $3::bigint[], $20::bytea[], $21::bytea[]) AS s(id, list, id_hash, body_hash)
+	FROM unnest($1::uuid[], $3::bigint[], $21::bytea[], $22::bytea[]) AS s(id, list, id_hash, body_hash)
 	WHERE s.id_hash IS NOT NULL ORDER BY s.list, s.id_hash
 	ON CONFLICT (list, id_hash) DO NOTHING
 	RETURNING post),
 kept AS (
 	INSERT INTO post_raw (post, n, bytes)
-	SELECT r.id, 0, r.raw FROM unnest($1::uuid[], $20::bytea[], $22::bytea[]) AS r(id, id_hash, raw)
+	SELECT r.id, 0, r.raw FROM unnest($1::uuid[], $21::bytea[], $23::bytea[]) AS r(id, id_hash, raw)
 	WHERE r.raw IS NOT NULL AND (r.id_hash IS NULL OR r.id IN (SELECT post FROM fresh)))
 ` + postInto + `
-SELECT ` + postRows + ` FROM unnest(` + postArrays + `, $20::bytea[]) AS p(` + postFields + `, id_hash)
+SELECT ` + postRows + ` FROM unnest(` + postArrays + `, $21::bytea[]) AS p(` + postFields + `, id_hash)
 WHERE p.id_hash IS NULL OR p.id IN (SELECT post FROM fresh)
 RETURNING id`
 
@@ -112,7 +113,7 @@ RETURNING id`
 // list.
 const postInsert = `
 WITH p AS MATERIALIZED (
-	SELECT * FROM unnest(` + postArrays + `, $20::bytea[], $21::bytea[], $22::bytea[])
+	SELECT * FROM unnest(` + postArrays + `, $21::bytea[], $22::bytea[], $23::bytea[])
 	WITH ORDINALITY AS p(` + postFields + `, id_hash, body_hash, raw, n)),
 known AS (
 	INSERT INTO seen AS k (list, id_hash, body_hash, post, until)
@@ -162,6 +163,7 @@ func postArgs(rows []postRow) []any {
 		column(rows, func(r *r) string { return r.Ruled }),
 		column(rows, func(r *r) string { return r.Reason }),
 		column(rows, func(r *r) string { return r.Trace }),
+		column(rows, func(r *r) string { return r.AuthRes }),
 		column(rows, func(r *r) []byte { return r.IDHash }),
 		column(rows, func(r *r) []byte { return r.BodyHash }),
 		column(rows, func(r *r) []byte { return r.Raw }),
@@ -173,7 +175,7 @@ func postArgs(rows []postRow) []any {
 func insertFresh(ctx context.Context, pool *pgxpool.Pool, rows []postRow) (made map[uuid.UUID]bool, err error) {
 	octets := 0
 	for i := range rows {
-		octets += len(rows[i].Raw) + len(rows[i].Received) + len(rows[i].Trace) + shortOctets
+		octets += len(rows[i].Raw) + len(rows[i].Received) + len(rows[i].AuthRes) + len(rows[i].Trace) + shortOctets
 	}
 	ids, err := querySized(ctx, pool, "insert-fresh", freshInsert, postArgs(rows), octets)
 	if err != nil {

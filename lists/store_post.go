@@ -8,7 +8,7 @@ import (
 )
 
 const postColumns = `id, ref, coalesce(list, 0) AS list_id, kind, state, arrived, accepted, sender, author, message_id, subject,
-	size, authenticated`
+	size, authenticated, authres`
 
 const (
 	postByRefSelect = `SELECT ` + postColumns + ` FROM post WHERE ref = $1`

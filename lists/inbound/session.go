@@ -110,7 +110,7 @@ func (s *session) accept(ctx context.Context, m *smtpserver.Message, each bool) 
 	ctx, cancel := context.WithTimeout(ctx, messageWait*s.wait)
 	defer cancel()
 	outcomes, err := s.lists.Accept(ctx, lists.Envelope{
-		From: s.from, To: s.to, Each: each, Client: address(s.client), Trusted: s.client.Trusted || s.client.LMTP,
+		From: s.from, To: s.to, Each: each, Client: address(s.client), Hello: s.client.Hello, Trusted: s.client.Trusted || s.client.LMTP,
 		By: s.by(), UTF8: s.params.UTF8, Received: s.received(),
 	}, lists.Message{Size: m.Size, HeaderLen: m.HeaderLen, EightBit: m.EightBit, UTF8: m.UTF8, Open: m.Open})
 	if err != nil {

@@ -47,11 +47,6 @@ func cutField(header []byte) (whole, rest []byte) {
 	}
 }
 
-// unfold is a value in one line (RFC 5322 is read as leniently as it is written).
-func unfold(value []byte) string {
-	return strings.TrimSpace(strings.NewReplacer("\r\n", "", "\n", "", "\r", "").Replace(string(value)))
-}
-
 // tags reads a list of tags as DKIM and DMARC have them (RFC 6376 §3.2), the names in lower case. A tag
 // that is there twice makes the list worth nothing.
 func tags(text string) (map[string]string, bool) {

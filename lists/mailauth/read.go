@@ -8,9 +8,11 @@ import (
 )
 
 const (
-	// maxResults and maxProps bound what is read of a field, maxValue the length of a value.
+	// maxResults and maxProps bound what is read of a field, maxWord and maxValue the length of names and
+	// values.
 	maxResults = 32
 	maxProps   = 16
+	maxWord    = 40
 	maxValue   = 256
 )
 
@@ -76,8 +78,8 @@ func (f *Finding) take(r Result, domain string) {
 		return
 	}
 	f.Results = append(f.Results, r)
-	if r.Method == MethodDMARC {
-		f.Policy = strings.ToLower(r.Prop("policy.dmarc"))
+	if policy := strings.ToLower(r.Prop("policy.dmarc")); r.Method == MethodDMARC && isPolicy(policy) {
+		f.Policy = policy
 	}
 	property := map[string]string{MethodDMARC: "header.from", MethodSPF: "smtp.mailfrom", MethodDKIM: "header.d"}[r.Method]
 	if r.Value != Pass || property == "" || domain == "" {
@@ -153,9 +155,13 @@ func (s *scanner) run(ok func(r rune) bool) string {
 // keyword takes a name, in lower case.
 func (s *scanner) keyword() string {
 	s.space()
-	return strings.ToLower(s.run(func(r rune) bool {
+	word := s.run(func(r rune) bool {
 		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_'
-	}))
+	})
+	if len(word) > maxWord {
+		return ""
+	}
+	return strings.ToLower(word)
 }
 
 // quoted takes the rest of a quoted-string whose first quote is taken.

@@ -49,6 +49,18 @@ func (r *Result) Prop(name string) string {
 	return ""
 }
 
+// String is the result in a line.
+func (r Result) String() string {
+	text := r.Method + "=" + string(r.Value)
+	if r.Reason != "" {
+		text += " reason=" + value(clip(r.Reason))
+	}
+	for _, p := range r.Props {
+		text += " " + p.Name + "=" + value(clip(p.Value))
+	}
+	return text
+}
+
 // Value is what the checks of a method came to: of several signatures the best. "" where there was none.
 func (f *Finding) Value(method string) Value {
 	best := Value("")

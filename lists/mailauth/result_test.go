@@ -52,6 +52,7 @@ func TestRead(t *testing.T) {
 		{` x.example; spf=fail reason="never ending; dmarc=pass`, "x.example", []mailauth.Result{result("spf", "fail", "")}},
 		{` x.example; junk; =; spf; dkim=; dmarc=fail junk header.from=a`, "x.example", []mailauth.Result{result("dmarc", "fail", "")}},
 		{` x.example; spf=fail ]"; dmarc=pass" ; dkim=none`, "x.example", []mailauth.Result{result("spf", "fail", ""), result("dkim", "none", "")}},
+		{" x.example; dkim=pass; " + strings.Repeat("x", 1000) + "=pass; a=" + strings.Repeat("y", 1000), "x.example", []mailauth.Result{result("dkim", "pass", "")}},
 		{` x.example; dkim=pass header.b="a/b=" header.x=a/b= `, "x.example", []mailauth.Result{result("dkim", "pass", "", "header.b", "a/b=", "header.x", "a/b=")}},
 	} {
 		id, got, err := mailauth.Read(tt.text)

@@ -1,5 +1,7 @@
 package verdict
 
+import "maps"
+
 // Action is what becomes of a post.
 type Action string
 
@@ -18,7 +20,9 @@ const (
 	RuleAutomatic = "automatic" // a person sent it
 	RuleSize      = "size"      // it is not too large
 	RuleAuthor    = "author"    // who signed in posts as themselves
-	RulePolicy    = "policy"    // the list's post_policy
+	// RuleAuthentication is asked where somebody looked who vouches for the message. It decides nothing.
+	RuleAuthentication = "authentication"
+	RulePolicy         = "policy" // the list's post_policy
 )
 
 // MaxReceived is how many hops a message may have behind it (RFC 5321 §6.3).
@@ -28,6 +32,19 @@ const MaxReceived = 100
 type Standing struct {
 	Member    bool
 	Moderates bool // an owner or a moderator
+}
+
+// Authentication is what was found out about who vouches for a message. The results are words of
+// RFC 8601, "" where a check was not made. The zero value says that nobody looked.
+type Authentication struct {
+	Known   bool
+	SPF     string
+	DKIM    string
+	DMARC   string
+	ARC     string
+	Auth    string // "pass" where the sender used AUTH
+	Policy  string // what the author's domain wants of mail that fails DMARC; "" for no policy
+	Aligned bool   // the author's domain vouches for the message, by SPF, DKIM or AUTH
 }
 
 // Facts are all that a verdict depends on.
@@ -44,6 +61,8 @@ type Facts struct {
 	// SignedIn says that the sender used AUTH, AsAuthor that From is an address of theirs.
 	SignedIn bool
 	AsAuthor bool
+
+	Authentication Authentication
 }
 
 // Step is one rule that was asked.
@@ -68,15 +87,18 @@ type Decision struct {
 type rule struct {
 	name string
 	ask  func(*Facts) (Action, string)
+	when func(*Facts) bool              // nil: always
+	with func(*Facts) map[string]string // what belongs to the answer; nil: nothing
 }
 
 func rules() []rule {
 	return []rule{
-		{RuleFrom, askFrom},
-		{RuleLoop, askLoop},
-		{RuleAutomatic, askAutomatic},
-		{RuleSize, askSize},
-		{RuleAuthor, askAuthor},
+		{name: RuleFrom, ask: askFrom},
+		{name: RuleLoop, ask: askLoop},
+		{name: RuleAutomatic, ask: askAutomatic},
+		{name: RuleSize, ask: askSize},
+		{name: RuleAuthor, ask: askAuthor},
+		{name: RuleAuthentication, ask: askAuthentication, when: somebodyLooked, with: authenticationParams},
 	}
 }
 
@@ -84,8 +106,15 @@ func rules() []rule {
 func Judge(f Facts) Decision {
 	var d Decision
 	for _, r := range rules() {
+		if r.when != nil && !r.when(&f) {
+			continue
+		}
 		action, answer := r.ask(&f)
-		d.Trace = append(d.Trace, Step{Rule: r.name, Answer: answer})
+		step := Step{Rule: r.name, Answer: answer}
+		if r.with != nil {
+			step.Params = r.with(&f)
+		}
+		d.Trace = append(d.Trace, step)
 		if action != Accept {
 			d.Action, d.Reason, d.Answer = action, r.name, answer
 			return d
@@ -163,6 +192,27 @@ func askAuthor(f *Facts) (Action, string) {
 		return Reject, AuthorOther
 	}
 	return Accept, Passed
+}
+
+func somebodyLooked(f *Facts) bool { return f.Authentication.Known }
+
+// AuthenticationMissing is what askAuthentication finds where nothing shows that the message is by whom
+// From says.
+const AuthenticationMissing = "missing"
+
+func askAuthentication(f *Facts) (Action, string) {
+	if !f.Authentication.Aligned {
+		return Accept, AuthenticationMissing
+	}
+	return Accept, Passed
+}
+
+// authenticationParams are the results there are, by method.
+func authenticationParams(f *Facts) map[string]string {
+	a := f.Authentication
+	params := map[string]string{"spf": a.SPF, "dkim": a.DKIM, "dmarc": a.DMARC, "arc": a.ARC, "auth": a.Auth, "policy": a.Policy}
+	maps.DeleteFunc(params, func(_, value string) bool { return value == "" })
+	return params
 }
 
 // Code is the reason in one word, as it is stored: the rule, or for the policy what it found.

@@ -135,6 +135,31 @@ func TestJudge(t *testing.T) {
 	}
 }
 
+// TestAuthentication: what was found is in the trace, and decides nothing yet.
+func TestAuthentication(t *testing.T) {
+	t.Parallel()
+	for answer, a := range map[string]verdict.Authentication{
+		"":        {},
+		"pass":    {Known: true, SPF: "pass", DMARC: "pass", Policy: "reject", Aligned: true},
+		"missing": {Known: true, SPF: "fail", DKIM: "none", DMARC: "fail", Policy: "reject"},
+	} {
+		d := verdict.Judge(verdict.Facts{Message: read("From: ann@a.example"), Policy: "anyone", Authentication: a})
+		var steps []verdict.Step
+		for _, s := range d.Trace {
+			if s.Rule == verdict.RuleAuthentication {
+				steps = append(steps, s)
+			}
+		}
+		if d.Action != verdict.Accept || (len(steps) == 1) != a.Known {
+			t.Errorf("%s: %s %v", answer, d.Action, steps)
+			continue
+		}
+		if a.Known && (steps[0].Answer != answer || steps[0].Params["spf"] != a.SPF || steps[0].Params["dmarc"] != a.DMARC || steps[0].Params["policy"] != "reject") {
+			t.Errorf("%s: %v", answer, steps[0])
+		}
+	}
+}
+
 func TestHasPassed(t *testing.T) {
 	t.Parallel()
 	m := read("Received: from a ([192.0.2.1])\r\n\tby lists.example (Muster) with ESMTP id x\r\n\tfor <Dev-Owner@lists.example>; Mon, 1 Jan 2024 00:00:00 +0000",
