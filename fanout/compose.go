@@ -27,6 +27,7 @@ type source struct {
 	raw       []byte // of a post that is composed in memory
 	headerLen int
 	received  string // our Received field
+	authres   string // our Authentication-Results field; "" where nobody looked
 	messageID string
 	null      bool // the sender was the null reverse-path
 	eightbit  bool
@@ -119,8 +120,12 @@ func composeHeader(src *source, raw []byte, seals Sealer, base string) (m *messa
 	}
 	var before header
 	after = &header{}
-	before.WriteString(receivedField(src.received))
 	raw = raw[:src.headerLen]
+	if src.authres != "" { // on top: what stands below may be anybody's (RFC 8601 §4.1)
+		before.WriteString(storedField("Authentication-Results", src.authres))
+		raw = withoutClaims(raw, src.authres)
+	}
+	before.WriteString(storedField("Received", src.received))
 	drop := isReturnPath
 	if src.kind == "post" {
 		drop = isReplaced
@@ -174,13 +179,13 @@ func (m *message) close() {
 	m.narrow.close()
 }
 
-// receivedField makes sure that the stored field has a name and an end.
-func receivedField(s string) string {
+// storedField makes sure that a stored field has its name and an end.
+func storedField(name, s string) string {
 	var h header
-	if rest, ok := strings.CutPrefix(s, "Received:"); ok {
+	if rest, ok := strings.CutPrefix(s, name+":"); ok {
 		s = strings.TrimLeft(rest, " ")
 	}
-	h.field("Received", strings.TrimRight(s, "\r\n"))
+	h.field(name, strings.TrimRight(s, "\r\n"))
 	return h.String()
 }
 

@@ -49,8 +49,8 @@
 // It follows
 //
 //   - RFC 5321, Simple Mail Transfer Protocol: sending (§4.5.4), finding the next hop (§5), too many recipients (§4.5.3.1.10), trace fields (§4.4)
-//   - RFC 5322, the form of header fields
-//   - RFC 7505, null MX; RFC 2308, RFC 9520, how long the DNS's noes are kept; RFC 8305, both families in turns; RFC 6890, addresses that are not for everybody
+//   - RFC 5322, the form of header fields; RFC 8601, Authentication-Results: ours on top, forged ones of our name removed
+//   - RFC 7505, null MX; RFC 1035, the names of addresses; RFC 2308, RFC 9520, how long the DNS's noes are kept; RFC 8305, both families in turns; RFC 6890, addresses that are not for everybody
 //   - RFC 2919, List-Id; RFC 2369, the other List- fields; RFC 8058, one-click unsubscription; RFC 6068, mailto
 //   - RFC 2920, PIPELINING; RFC 9422, LIMITS
 //   - RFC 6376, signatures (lists/dkim makes them)

@@ -15,6 +15,7 @@ type sourceRow struct {
 	Lists      []int64
 	Post       *string
 	Received   string
+	AuthRes    string `db:"authres"`
 	MessageID  string `db:"message_id"`
 	Null       bool
 	EightBit   bool `db:"eightbit"`
@@ -33,7 +34,7 @@ type sourceRow struct {
 func selectSource(ctx context.Context, q querier, fanout int64) (*source, error) {
 	found, err := collect[sourceRow](ctx, q, `
 		SELECT COALESCE(p.kind, 'notice') AS kind, f.verp, f.accepted, f.lists, f.post::text,
-			COALESCE(p.received, '') AS received, COALESCE(p.message_id, '') AS message_id,
+			COALESCE(p.received, '') AS received, COALESCE(p.authres, '') AS authres, COALESCE(p.message_id, '') AS message_id,
 			COALESCE(p.sender = '', true) AS null, COALESCE(p.eightbit, false) AS eightbit,
 			COALESCE(p.smtputf8, false) AS smtputf8, COALESCE(p.header_len, 0) AS header_len, COALESCE(p.size, 0) AS size,
 			COALESCE(n.id::text, '') AS notice_id, COALESCE(n.kind, '') AS notice_kind,
@@ -49,7 +50,7 @@ func selectSource(ctx context.Context, q querier, fanout int64) (*source, error)
 	}
 	r := found[0]
 	src := &source{
-		kind: r.Kind, verp: r.Verp, accepted: r.Accepted, received: r.Received, messageID: r.MessageID,
+		kind: r.Kind, verp: r.Verp, accepted: r.Accepted, received: r.Received, authres: r.AuthRes, messageID: r.MessageID,
 		null: r.Null, eightbit: r.EightBit, utf8: r.UTF8, headerLen: r.HeaderLen,
 		notice: notice{id: r.NoticeID, kind: r.NoticeKind, address: r.Address, language: r.Language, params: r.Params, made: r.Made},
 	}
