@@ -127,9 +127,14 @@ func (n *node) wire(context.Context) error {
 	if err != nil {
 		return err
 	}
+	checker, err := n.newChecker()
+	if err != nil {
+		return err
+	}
 	n.lists = lists.New(n.db.Pool, lists.Config{
 		Hostname: n.cfg.Hostname, DefaultDomain: n.cfg.DefaultDomain,
 		MaxMessage: int64(n.cfg.Limits.Message), Wake: n.wake(engine), Full: engine.Full, Log: n.log,
+		MailAuth: checker, AuthservID: n.cfg.AuthservID, TrustedAuthservID: n.cfg.TrustedAuthservID,
 	})
 	if err := n.wireBack(engine); err != nil {
 		return err

@@ -24,8 +24,18 @@ type postView struct {
 	MessageID string         `json:"message_id"`
 	Subject   string         `json:"subject"`
 	Size      int64          `json:"size"`
+	Proved    bool           `json:"authenticated"`
+	Results   []resultView   `json:"results,omitempty"`
 	Decisions []decisionView `json:"decisions,omitempty"`
 	Copies    *copiesView    `json:"copies,omitempty"`
+}
+
+// resultView is what one check of who vouches for a message came to.
+type resultView struct {
+	Method string            `json:"method"`
+	Result string            `json:"result"`
+	Reason string            `json:"reason,omitempty"`
+	About  map[string]string `json:"about,omitempty"`
 }
 
 type decisionView struct {
@@ -38,8 +48,21 @@ type decisionView struct {
 func viewPost(p lists.Post) postView {
 	return postView{
 		ID: p.ID.String(), State: p.State, Arrived: p.Arrived, Accepted: p.Accepted, Sender: p.Sender, Author: p.Author,
-		MessageID: p.MessageID, Subject: p.Subject, Size: p.Size,
+		MessageID: p.MessageID, Subject: p.Subject, Size: p.Size, Proved: p.Authenticated,
 	}
+}
+
+// viewResults are the results that were stored with a post.
+func viewResults(p lists.Post) []resultView {
+	var views []resultView
+	for _, r := range p.Results() {
+		v := resultView{Method: r.Method, Result: string(r.Value), Reason: r.Reason, About: map[string]string{}}
+		for _, prop := range r.Props {
+			v.About[prop.Name] = prop.Value
+		}
+		views = append(views, v)
+	}
+	return views
 }
 
 func (a *app) postCommand() *cobra.Command {
@@ -147,7 +170,7 @@ func (s *services) showPost(ctx context.Context, post lists.Post, decisions []li
 	}
 	if s.json {
 		v := viewPost(post)
-		v.Copies = copies
+		v.Copies, v.Results = copies, viewResults(post)
 		for _, d := range decisions {
 			v.Decisions = append(v.Decisions, decisionView{d.At, d.Actor, d.Action, d.Reason})
 		}
@@ -158,6 +181,12 @@ func (s *services) showPost(ctx context.Context, post lists.Post, decisions []li
 	p.row(nil, "state", post.State)
 	p.row(nil, "arrived", post.Arrived.Local().Format(time.DateTime))
 	p.row(nil, "author", post.Author)
+	for _, r := range post.Results() {
+		p.row(nil, "authentication", r.String())
+	}
+	if post.Results() != nil || post.Authenticated {
+		p.row(nil, "proved to be the author", map[bool]string{true: "yes", false: "no"}[post.Authenticated])
+	}
 	p.row(nil, "envelope sender", "<"+post.Sender+">")
 	p.row(nil, "subject", post.Subject)
 	p.row(nil, "message id", post.MessageID)

@@ -40,6 +40,7 @@ func TestScripts(t *testing.T) {
 			"dawdle":      scriptDawdle,
 			"once":        scriptOnce,
 			"dangle":      scriptDangle,
+			"nameserver":  scriptNameserver,
 		},
 		Setup: func(env *testscript.Env) error {
 			env.Values[valuesKey{}] = map[any]any{}

@@ -33,6 +33,9 @@ func (c *Config) complete(environ []string) {
 			c.Hostname = name
 		}
 	}
+	if c.AuthservID == "" {
+		c.AuthservID = c.Hostname
+	}
 	if c.BaseURL == "" {
 		c.BaseURL = c.siteURL()
 	}
@@ -103,6 +106,8 @@ func (c *Config) check() error {
 		{"http_listen", checkListen(c.HTTPListen)},
 		{"trusted_network", checkNetworks(c.TrustedNetwork)},
 		{"trusted_proxies", checkNetworks(c.TrustedProxies)},
+		{"authserv_id", checkHostname(c.AuthservID)},
+		{"trusted_authserv_id", checkAuthserv(c.TrustedAuthservID)},
 		{"tls_key", checkPair(c.TLSCert, c.TLSKey)},
 		{"base_url", checkBaseURL(c.BaseURL)},
 		{"relay", checkRelays(c.Relay)},
@@ -129,6 +134,14 @@ func (c *Config) checkRoles() error {
 		if err := oneOf(r, RoleSMTP, RoleFanout, RoleClock, RoleAdmin); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// checkAuthserv wants what can stand in Authentication-Results without quotes (RFC 8601 §2.5).
+func checkAuthserv(s string) error {
+	if strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune(`()<>@,;:\"/[]?=`, r) }) {
+		return fmt.Errorf("%q is not a name as it stands in Authentication-Results, such as mx.example.org", s)
 	}
 	return nil
 }

@@ -28,6 +28,8 @@ type Config struct {
 	MaxRefused          int           `koanf:"max_refused"`
 	RedirectAllTo       string        `koanf:"redirect_all_to"`
 	Destination         []Destination `koanf:"destination"`
+	AuthservID          string        `koanf:"authserv_id"`
+	TrustedAuthservID   string        `koanf:"trusted_authserv_id"`
 	TLSOut              string        `koanf:"tls_out"`
 	MTASTS              bool          `koanf:"mta_sts"`
 	ShutdownTimeout     time.Duration `koanf:"shutdown_timeout"`

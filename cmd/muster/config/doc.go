@@ -3,5 +3,5 @@
 // an error that names the nearest known one, with the place where it stands. docs/settings.md is
 // written from the same table.
 //
-// It follows RFC 5321 in what a hostname may be.
+// It follows RFC 5321 in what a hostname may be, and RFC 8601 in what an authserv-id may be.
 package config

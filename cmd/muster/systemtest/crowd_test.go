@@ -52,7 +52,7 @@ func TestCrowd(t *testing.T) {
 			}
 			s, sink, members := killSite(t, "true")
 			// The limits are for strangers: nobody is trusted here, though all come from this machine.
-			n := s.start(t.TempDir(), "--trusted-network", "none")
+			n := s.start(t.TempDir(), "--trusted-network", "none", "--resolver", "127.0.0.1:1") // where nobody answers
 			idle := n.files()
 			conns, greeted, turned := n.crowd(from)
 			t.Logf("%d connections, %d greeted, %d told 421", len(conns), greeted, turned)
