@@ -90,7 +90,7 @@ func mayImport() map[string][]string {
 		"lists/dsn":            pure,
 		"lists/command":        pure,
 		"lists/rewrite":        pure,
-		"lists/mailauth":       pure,
+		"lists/mailauth":       {"smtp", "lists/dkim"}, // which has the forms in which fields and bodies are signed
 		"lists/dkim":           pure,
 		"lists/archive":        {"lists", "smtp"},
 		"lists/inbound":        {"lists…", "smtp", "smtp/smtpserver"},

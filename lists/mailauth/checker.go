@@ -51,13 +51,19 @@ func (c *Checker) Check(ctx context.Context, m *Mail) Finding {
 		spf    identity
 		dkim   []signature
 		dmarc  discovery
+		chain  Result
 		checks sync.WaitGroup
 	)
 	checks.Go(func() { spf = c.checkSPF(ctx, m) })
 	checks.Go(func() { dkim = c.checkDKIM(ctx, m) })
 	checks.Go(func() { dmarc = c.discover(ctx, authorDomain(m.Author)) })
+	checks.Go(func() { chain = c.checkARC(ctx, m) })
 	checks.Wait()
-	return c.conclude(ctx, spf, dkim, dmarc)
+	f := c.conclude(ctx, spf, dkim, dmarc)
+	if chain.Value != None {
+		f.Results = append(f.Results, chain)
+	}
+	return f
 }
 
 func (c *Checker) timeout() time.Duration {

@@ -14,6 +14,7 @@
 //   - RFC 6376, DomainKeys Identified Mail (DKIM) Signatures, RFC 8301 and RFC 8463 for its algorithms
 //   - RFC 9989, DMARC: the policy record (§4.7), the DNS tree walk (§4.10)
 //   - RFC 8601, Authentication-Results, RFC 6008 for header.b
+//   - RFC 8617, Authenticated Received Chain (ARC)
 //   - RFC 5322, the header: comments and folding; RFC 2045, what a token is
 //   - RFC 1035, the size of names
 package mailauth

@@ -10,6 +10,7 @@ import (
 type field struct {
 	name  string // lower case
 	value []byte // after the colon, folded, with its last line end
+	whole []byte
 }
 
 // fields walks the fields of a header. What is no field is passed over.
@@ -25,7 +26,7 @@ func fields(header []byte) iter.Seq[field] {
 			if !ok || len(name) == 0 || name[0] == ' ' || name[0] == '\t' {
 				continue
 			}
-			if !yield(field{strings.ToLower(string(bytes.TrimRight(name, " \t"))), value}) {
+			if !yield(field{strings.ToLower(string(bytes.TrimRight(name, " \t"))), value, whole}) {
 				return
 			}
 		}

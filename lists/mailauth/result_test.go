@@ -196,6 +196,7 @@ func FuzzCheck(f *testing.F) {
 	signed := sign(f, "b.example", plain, nil)
 	f.Add([]byte(signed), "x@b.example", "mx.b.example")
 	f.Add([]byte("ARC-Seal: i=1\r\nARC-Message-Signature: i=1\r\nARC-Authentication-Results: i=1;x\r\n\r\n"), "", "[]")
+	f.Add([]byte(strings.Join(chain(2, nil), "\r\n")+"\r\n\r\n"+arcBody), "x@b.example", "mx.b.example")
 	f.Add([]byte("DKIM-Signature: v=1; a=; b==; d=..; s=.; h=from\r\n: \r\n\r"), "\"@\"@b.example", "\\")
 	f.Fuzz(func(t *testing.T, text []byte, from, hello string) {
 		m := withText(mail("", "ann@a.example"), string(text))
@@ -205,6 +206,7 @@ func FuzzCheck(f *testing.F) {
 		}
 		z := &zone{records: map[string][]string{
 			"TXT b.example": {spfPass}, "TXT s._domainkey.b.example": {keyRecord()}, "TXT _dmarc.a.example": {"v=DMARC1; p=reject"},
+			"TXT s._domainkey.hop1.example": {keyRecord()}, "TXT s._domainkey.hop2.example": {keyRecord()},
 		}}
 		finding := check(t, z, m)
 		if finding.Aligned {
