@@ -7,18 +7,28 @@ import (
 	"muster/lists/mailauth"
 )
 
-// withoutClaims leaves out of a header the Authentication-Results fields that claim to be by the server
-// that wrote the given one: whoever reads the copy must not take them for its word (RFC 8601 §5).
-func withoutClaims(raw []byte, ours string) []byte {
-	id, _, err := mailauth.Read(strings.TrimPrefix(ours, "Authentication-Results:"))
-	if err != nil || !has(raw, "authentication-results") {
+const authResults = "Authentication-Results"
+
+// claimant is by whose name nobody but us may say who vouches for a message.
+func (src *source) claimant() string {
+	id, _, err := mailauth.Read(strings.TrimPrefix(src.authres, authResults+":"))
+	if err != nil { // nobody looked
+		return src.authserv
+	}
+	return id
+}
+
+// withoutClaims leaves out of a header the Authentication-Results fields that claim to be by a server:
+// whoever reads the copy must not take them for its word (RFC 8601 §5).
+func withoutClaims(raw []byte, authserv string) []byte {
+	if authserv == "" || !has(raw, "authentication-results") {
 		return raw
 	}
 	kept := make([]byte, 0, len(raw))
 	for len(raw) > 0 {
 		field := raw[:fieldLen(raw)]
 		raw = raw[len(field):]
-		if fieldName(field) == "authentication-results" && mailauth.ByServer(field[bytes.IndexByte(field, ':')+1:], id) {
+		if fieldName(field) == "authentication-results" && mailauth.ByServer(field[bytes.IndexByte(field, ':')+1:], authserv) {
 			continue
 		}
 		kept = append(kept, field...)

@@ -44,15 +44,24 @@ func TestComposeAuthenticationResults(t *testing.T) {
 	}
 }
 
-// TestComposeNobodyLooked: what came from a trusted network goes out as it came.
+// TestComposeNobodyLooked: what came from a trusted network gets no field, and those of our name are no less
+// forged. Where we have no name, all goes out as it came.
 func TestComposeNobodyLooked(t *testing.T) {
 	t.Parallel()
-	m, err := compose(testSource(claimed), fakeSealer{}, "https://site.example")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := copyOf(m, 1, 42); !strings.HasSuffix(got, strings.ReplaceAll(claimed, "\r\n..", "\r\n.")) || strings.HasPrefix(got, "Authentication-Results") {
-		t.Errorf("%s", got)
+	for authserv, forged := range map[string]bool{"lists.example": false, "": true} {
+		src := testSource(claimed)
+		src.authserv = authserv
+		m, err := compose(src, fakeSealer{}, "https://site.example")
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := copyOf(m, 1, 42)
+		if strings.HasPrefix(got, authResults) || strings.Contains(got, "forged.example") != forged || !strings.Contains(got, "other.example; dkim=pass") {
+			t.Errorf("by %q:\n%s", authserv, got)
+		}
+		if forged && !strings.HasSuffix(got, claimed) {
+			t.Errorf("not as it came:\n%s", got)
+		}
 	}
 }
 

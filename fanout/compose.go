@@ -28,6 +28,7 @@ type source struct {
 	headerLen int
 	received  string // our Received field
 	authres   string // our Authentication-Results field; "" where nobody looked
+	authserv  string // by whose name nobody else may write one; "" for that of authres
 	messageID string
 	null      bool // the sender was the null reverse-path
 	eightbit  bool
@@ -122,9 +123,9 @@ func composeHeader(src *source, raw []byte, seals Sealer, base string) (m *messa
 	after = &header{}
 	raw = raw[:src.headerLen]
 	if src.authres != "" { // on top: what stands below may be anybody's (RFC 8601 §4.1)
-		before.WriteString(storedField("Authentication-Results", src.authres))
-		raw = withoutClaims(raw, src.authres)
+		before.WriteString(storedField(authResults, src.authres))
 	}
+	raw = withoutClaims(raw, src.claimant())
 	before.WriteString(storedField("Received", src.received))
 	drop := isReturnPath
 	if src.kind == "post" {

@@ -162,7 +162,7 @@ func TestComposeNotice(t *testing.T) {
 		given = data.(map[string]any)
 		return "Bestätigen:\r\nBcc: x@y.example", "Öffnen Sie\n\n.\n" + given["URL"].(string) + "\n", nil
 	}
-	m, err := composeNotice(src, render, site{"lists.example", "https://site.example"})
+	m, err := composeNotice(src, render, site{hostname: "lists.example", base: "https://site.example"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -202,7 +202,7 @@ func TestLinksOfNotices(t *testing.T) {
 		},
 		"": {"URL": "", "LeaveURL": "", "OldURL": "https://old.example/x", "NoURL": "", "Name": "/URL"},
 	} {
-		data, err := noticeData(src, site{"lists.example", base})
+		data, err := noticeData(src, site{hostname: "lists.example", base: base})
 		if err != nil {
 			t.Fatal(err)
 		}

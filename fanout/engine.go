@@ -25,10 +25,13 @@ const DefaultConnections = 20
 
 // Config is what the fan-out needs to know.
 type Config struct {
-	Hostname string   // names us in EHLO and in notices; mail whose MX it is would be a loop
-	BaseURL  string   // where the site is, without a slash at its end
-	Relays   []Relay  // take the mail that they are for; the rest goes to each domain's MX
-	Resolver Resolver // for MX; nil: the system's name servers. A DNS that Validates brings DANE.
+	Hostname string // names us in EHLO and in notices; mail whose MX it is would be a loop
+	// AuthservID is the name of this site's Authentication-Results (RFC 8601 §2.5): fields of it that came
+	// with a post are left out. Empty, it is Hostname.
+	AuthservID string
+	BaseURL    string   // where the site is, without a slash at its end
+	Relays     []Relay  // take the mail that they are for; the rest goes to each domain's MX
+	Resolver   Resolver // for MX; nil: the system's name servers. A DNS that Validates brings DANE.
 	// Own tells the addresses on whose port 25 we listen ourselves: an MX there would be a loop.
 	Own func(netip.Addr) bool
 	// Seals gives the keys of bounce and unsubscribe addresses as they are now.

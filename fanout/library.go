@@ -1,6 +1,7 @@
 package fanout
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -60,7 +61,7 @@ type volume struct {
 func newLibrary(pool *pgxpool.Pool, cfg *Config) *library {
 	return &library{
 		pool: pool, seals: cfg.Seals, keys: cfg.Keys, mail: cfg.Mail,
-		site:    site{hostname: cfg.Hostname, base: cfg.BaseURL},
+		site:    site{hostname: cfg.Hostname, base: cfg.BaseURL, authserv: cmp.Or(cfg.AuthservID, cfg.Hostname)},
 		dir:     cfg.SpoolDir,
 		to:      cfg.RedirectTo,
 		percent: int64(cfg.MaxRefused),
@@ -218,6 +219,7 @@ func (l *library) compose(ctx context.Context, fanout int64) (m *message, err er
 	if err != nil {
 		return nil, err
 	}
+	src.authserv = l.site.authserv
 	seals, err := l.seals(ctx)
 	if err != nil {
 		return nil, err

@@ -31,6 +31,7 @@ type notice struct {
 type site struct {
 	hostname string
 	base     string // URL without a slash at its end
+	authserv string // by whose name only we say who vouches for a message
 }
 
 // composeNotice renders a notice into a message. Its sender is null, so that nobody answers it

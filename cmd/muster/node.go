@@ -183,7 +183,7 @@ func watcher(name string, run func(ctx context.Context)) worker {
 
 func (n *node) newEngine() (*fanout.Engine, error) {
 	c := fanout.Config{
-		Hostname: n.cfg.Hostname, BaseURL: n.cfg.BaseURL, Seals: n.seals, Keys: n.keys, Mail: templates.Mail,
+		Hostname: n.cfg.Hostname, AuthservID: n.cfg.AuthservID, BaseURL: n.cfg.BaseURL, Seals: n.seals, Keys: n.keys, Mail: templates.Mail,
 		Identity: n.identity.name, Connections: n.cfg.Connections, MaxBacklog: int64(n.cfg.MaxBacklog),
 		MaxRefused: n.cfg.MaxRefused, Stopped: n.stopped,
 		SpoolDir: n.cfg.DataDir, Log: n.log,

@@ -34,7 +34,7 @@ func base() []Setting {
 		{Key: "trusted_network", Kind: List, Flag: true, Scope: Serving, Default: "127.0.0.0/8,::1",
 			Doc: "Clients that may EXPN and VRFY, see /metrics, and that no limit on connections, rates or idle commands holds. What is given replaces the default; `none` trusts nobody. Who comes by a unix socket is trusted unless it is `none`."},
 		{Key: "authserv_id", Kind: Text, Flag: true, Scope: Serving, DefaultDoc: "the hostname",
-			Doc: "Name under which this site says in Authentication-Results (RFC 8601) who vouches for a message: the same on all nodes. Fields of that name that strangers send are removed."},
+			Doc: "Name under which this site says in Authentication-Results (RFC 8601) who vouches for a message: the same on all nodes. Fields of that name that came with a post are removed."},
 		{Key: "trusted_authserv_id", Kind: Text, Flag: true, Scope: Serving, DefaultDoc: "nobody's",
 			Doc: "Name in the Authentication-Results of the mail server in front: what it found is taken over from the mail of trusted networks, and of LMTP. That server must remove fields of its name that came from outside. Without this, nothing is known of such mail."},
 		{Key: "http_listen", Kind: Text, Flag: true, Scope: Serving, Default: "127.0.0.1:8080",
