@@ -18,6 +18,8 @@ const (
 	failureTTL  = 5 * time.Second // RFC 9520 §3.2
 	// maxAnswers bounds the cache: who subscribes addresses of a million domains gets no more of it.
 	maxAnswers = 10000
+	// maxAnswerOctets does so where answers are long: a TXT record may have 64 KiB.
+	maxAnswerOctets = 16 << 20
 )
 
 type question struct {
@@ -32,12 +34,14 @@ type dnsAnswer struct {
 	signed  bool   // all of it, those CNAME records too
 	err     error
 	until   time.Time
+	size    int // octets, about
 }
 
 // answers is a cache of bounded size. The zero value is empty and ready.
 type answers struct {
-	mu    sync.Mutex
-	known map[question]dnsAnswer
+	mu     sync.Mutex
+	known  map[question]dnsAnswer
+	octets int
 }
 
 func (c *answers) get(q question) (dnsAnswer, bool) {
@@ -48,7 +52,7 @@ func (c *answers) get(q question) (dnsAnswer, bool) {
 }
 
 func (c *answers) put(q question, a dnsAnswer, ttl time.Duration) {
-	a.until = time.Now().Add(ttl)
+	a.until, a.size = time.Now().Add(ttl), sizeOf(a.records)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.known == nil {
@@ -56,8 +60,28 @@ func (c *answers) put(q question, a dnsAnswer, ttl time.Duration) {
 	}
 	if len(c.known) >= maxAnswers {
 		thin(c.known, func(a dnsAnswer) time.Time { return a.until })
+		c.octets = 0
+		for _, a := range c.known {
+			c.octets += a.size
+		}
 	}
+	c.octets += a.size - c.known[q].size
 	c.known[q] = a
+	for q, a := range c.known { // whatever comes first
+		if c.octets <= maxAnswerOctets {
+			return
+		}
+		c.octets -= a.size
+		delete(c.known, q)
+	}
+}
+
+func sizeOf(records []dns.RR) int {
+	n := 0
+	for _, r := range records {
+		n += dns.Len(r)
+	}
+	return n
 }
 
 // thin drops what is stale, and where that is little, whatever comes first, to a tenth of room.

@@ -194,6 +194,33 @@ func TestAnswersAgeAndAreBounded(t *testing.T) {
 	})
 }
 
+// Answers are as long as whoever gives them likes: who has us ask for many does not take the memory.
+func TestAnswersAreBoundedInOctets(t *testing.T) {
+	t.Parallel()
+	var c answers
+	long := dnsAnswer{records: []dns.RR{&dns.TXT{Txt: slices.Repeat([]string{strings.Repeat("x", 255)}, 240)}}}
+	for i := range 1000 {
+		c.put(question{fmt.Sprint(i % 900), dns.TypeTXT}, long, time.Minute) // some a second time
+	}
+	octets := 0
+	for _, a := range c.known {
+		octets += len(a.records[0].(*dns.TXT).Txt) * 255
+	}
+	if octets > maxAnswerOctets || octets < maxAnswerOctets/2 {
+		t.Errorf("%d octets kept", octets)
+	}
+	for i := range maxAnswers {
+		c.put(question{fmt.Sprint("short", i), dns.TypeTXT}, dnsAnswer{}, time.Minute)
+	}
+	sum := 0
+	for _, a := range c.known {
+		sum += a.size
+	}
+	if sum != c.octets {
+		t.Errorf("%d octets counted, %d kept", c.octets, sum)
+	}
+}
+
 func TestTTLs(t *testing.T) {
 	t.Parallel()
 	rr := func(s string) dns.RR {

@@ -2,6 +2,7 @@ package mailauth_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"muster/lists/mailauth"
@@ -127,6 +128,8 @@ func TestDMARC(t *testing.T) {
 			map[string][]string{"TXT _dmarc.a.example": {"v=DMARC1; p=reject", "v=DMARC1; p=reject"}}, "none", "", false},
 		{"several, and the organization has one", "x@evil.example", "ann@n.a.example",
 			map[string][]string{"TXT _dmarc.n.a.example": {"v=DMARC1; p=none", "v=DMARC1; p=none"}, "TXT _dmarc.a.example": {"v=DMARC1; p=reject"}}, "fail", "reject", false},
+		{"a record of megabytes is none", "x@evil.example", "ann@a.example",
+			map[string][]string{"TXT _dmarc.a.example": {"v=DMARC1; p=reject" + strings.Repeat("; x", 1<<20)}}, "none", "", false},
 		{"other records beside it", "x@evil.example", "ann@a.example",
 			map[string][]string{"TXT _dmarc.a.example": {"v=spf1 -all", "v=DMARC1; p=reject", "hello"}}, "fail", "reject", false},
 

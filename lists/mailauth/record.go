@@ -17,6 +17,9 @@ type record struct {
 	psd        string // "y", "n" or "u"
 }
 
+// maxRecord is more than a record with a score of addresses to report to has.
+const maxRecord = 4 << 10
+
 // The policies, from mild to strict.
 const (
 	PolicyNone       = "none"
@@ -27,6 +30,9 @@ const (
 // parseRecord reads a TXT record. What does not begin with the version is none; tags that are unknown or
 // wrong are as if they were not there.
 func parseRecord(text string) (record, bool) {
+	if len(text) > maxRecord {
+		return record{}, false
+	}
 	first, _, _ := strings.Cut(text, ";")
 	name, version, _ := strings.Cut(first, "=")
 	if !strings.EqualFold(strings.TrimSpace(name), "v") || strings.TrimSpace(version) != "DMARC1" {

@@ -50,6 +50,9 @@ func TestDefaults(t *testing.T) {
 	if diff := cmp.Diff(want, c.Limits); diff != "" {
 		t.Errorf("limits (-want +got):\n%s", diff)
 	}
+	if c.AuthservID != c.Hostname || c.TrustedAuthservID != "" {
+		t.Errorf("%q says who vouches for mail, and %q is believed", c.AuthservID, c.TrustedAuthservID)
+	}
 	if c.BaseURL != "http://127.0.0.1:8080" || c.Hostname == "" || c.Connections != 20 || !c.Has(config.RoleClock) {
 		t.Errorf("defaults: %+v", c)
 	}
@@ -113,6 +116,8 @@ func TestMistakesAreNamedWithTheirPlace(t *testing.T) {
 		{"hostname of two words", "", nil, []string{"--hostname", "a b"}, []string{"--hostname", `"a b" is not a domain name`}},
 		{"hostname that is an address", "hostname = \"[192.0.2.1]\"\n", nil, nil, []string{"muster.toml:1", "is not a domain name"}},
 		{"hostname not ASCII", "", nil, []string{"--hostname", "bücher.example"}, []string{"--hostname", "xn--bcher-kva.example"}},
+		{"authserv id of two words", "", nil, []string{"--authserv-id", "a b"}, []string{"--authserv-id", `"a b" is not a domain name`}},
+		{"trusted authserv id with its results", "trusted_authserv_id = \"mx.example; spf=pass\"\n", nil, nil, []string{"muster.toml:1", "Authentication-Results"}},
 		{"bad network", "", nil, []string{"--trusted-network", "10.0.0.0/99"}, []string{"--trusted-network", "10.0.0.0/99"}},
 		{"none and more", "", nil, []string{"--trusted-network", "none,10.0.0.0/8"}, []string{"--trusted-network", `"none" alone`}},
 		{"bad listen", "", nil, []string{"--smtp-listen", "2525"}, []string{"--smtp-listen", "host:port"}},
