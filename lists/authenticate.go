@@ -54,7 +54,7 @@ func (a *acceptance) vouchers(ctx context.Context) (mailauth.Finding, error) {
 	}
 	client, _ := netip.ParseAddr(a.env.Client) // invalid for a unix socket
 	return a.s.cfg.MailAuth.Check(ctx, &mailauth.Mail{
-		Client: client, Hello: a.env.Hello, From: a.env.From, Author: a.author(), Header: header, Body: a.letter.body,
+		Client: client, Hello: a.env.Hello, From: a.env.From, Author: a.author(), Size: a.letter.Size, Header: header, Body: a.letter.body,
 	}), nil
 }
 

@@ -16,6 +16,7 @@ type Mail struct {
 	Hello  string       // the name it gave
 	From   smtp.Address // reverse-path, zero for null
 	Author smtp.Address // of From; zero where there is not exactly one
+	Size   int64        // octets
 	Header []byte       // up to and with the empty line
 	Body   func() (io.ReadCloser, error)
 }

@@ -13,12 +13,15 @@ import (
 )
 
 const (
-	// maxSignatures is how many are verified: each costs a question and a hash of the body.
+	// maxSignatures is how many are verified, fewer where that would hash more than maxHashed octets:
+	// each costs a question and a hash of the body.
 	maxSignatures = 8
-	// maxSignatureField, maxLines and maxKey are more than any honest signer needs, and keep what a
-	// verifier does with a header in proportion to it: the fields it names, the lines of a field, the
-	// digits of a key.
+	maxHashed     = 32 << 20
+	// These are more than any honest signer needs, and keep what a verifier does with a header in
+	// proportion to it: it looks through all fields for each that is named, and copies a field for each line
+	// that it goes on in.
 	maxSignatureField = 8 << 10
+	maxNames          = 256
 	maxLines          = 2000
 	maxKey            = 4 << 10
 )
@@ -28,7 +31,8 @@ type signature struct{ identity }
 
 // checkDKIM verifies the signatures of a message, the topmost if there are many.
 func (c *Checker) checkDKIM(ctx context.Context, m *Mail) []signature {
-	found, sane := signaturesOf(m.Header)
+	most := signaturesFor(m.Size)
+	found, sane := signaturesOf(m.Header, most)
 	if len(found) == 0 {
 		return nil
 	}
@@ -42,7 +46,7 @@ func (c *Checker) checkDKIM(ctx context.Context, m *Mail) []signature {
 	defer body.Close()
 	results, err := dkim.VerifyWithOptions(io.MultiReader(bytes.NewReader(ended(m.Header)), body), &dkim.VerifyOptions{
 		LookupTXT:        func(name string) ([]string, error) { return c.key(ctx, name) },
-		MaxVerifications: maxSignatures,
+		MaxVerifications: most,
 	})
 	if err != nil && !errors.Is(err, dkim.ErrTooManySignatures) || len(results) != len(found) {
 		return unread(found, TempError, "")
@@ -51,6 +55,16 @@ func (c *Checker) checkDKIM(ctx context.Context, m *Mail) []signature {
 		c.note(&found[i], r)
 	}
 	return found
+}
+
+// signaturesFor is how many signatures of a message are verified: the author's and that of who sent it for
+// them in any case.
+func signaturesFor(size int64) int {
+	const least = 2
+	if size <= maxHashed/maxSignatures {
+		return maxSignatures
+	}
+	return max(int(maxHashed/size), least)
 }
 
 // note takes over what the library found.
@@ -90,7 +104,7 @@ func (c *Checker) key(ctx context.Context, name string) ([]string, error) {
 
 // signaturesOf are the signatures of a header that are verified, and whether it is a header that a
 // verifier can be given.
-func signaturesOf(header []byte) (found []signature, sane bool) {
+func signaturesOf(header []byte, most int) (found []signature, sane bool) {
 	sane = true
 	for f := range fields(header) {
 		if bytes.Count(f.value, []byte("\n")) > maxLines {
@@ -99,10 +113,10 @@ func signaturesOf(header []byte) (found []signature, sane bool) {
 		if f.name != "dkim-signature" {
 			continue
 		}
-		if len(f.value) > maxSignatureField {
+		if len(f.value) > maxSignatureField || bytes.Count(f.value, []byte(":")) > maxNames {
 			sane = false
 		}
-		if len(found) < maxSignatures {
+		if len(found) < most {
 			found = append(found, readSignature(f.value))
 		}
 	}
