@@ -216,3 +216,31 @@ func TestDKIMCorpus(t *testing.T) {
 		}
 	}
 }
+
+// TestCheckCorpora: no mail that people or spammers sent is too much for a check, and none is taken for
+// that of a domain whose keys nobody has.
+func TestCheckCorpora(t *testing.T) {
+	t.Parallel()
+	shared(t, "dkimpy-message.eml")
+	n := 0
+	for _, folder := range []string{"mime", "spam", "autoreply"} {
+		files, err := filepath.Glob(filepath.Join("..", "..", "..", "shared", "corpus", folder, "*.eml"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			name := filepath.Join("..", folder, filepath.Base(file))
+			f := check(t, &zone{}, withText(mail("x@b.example", "ann@a.example"), shared(t, name)))
+			if f.Aligned || f.Value("spf") != mailauth.None || f.Value("dkim") == "" || f.Value("dkim") == mailauth.Pass || f.Value("dmarc") != mailauth.None || f.Value("arc") == mailauth.Pass {
+				t.Errorf("%s: %s", name, f.Field("x"))
+			}
+			if _, found, err := mailauth.Read(strings.TrimPrefix(f.Field("x"), "Authentication-Results:")); err != nil || len(found) != len(f.Results) {
+				t.Errorf("%s: %d of %d results are read again, %v\n%s", name, len(found), len(f.Results), err, f.Field("x"))
+			}
+			n++
+		}
+	}
+	if n < 500 {
+		t.Errorf("only %d messages", n)
+	}
+}
