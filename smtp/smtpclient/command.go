@@ -1,6 +1,7 @@
 package smtpclient
 
 import (
+	"fmt"
 	"strconv"
 
 	"muster/smtp"
@@ -36,7 +37,40 @@ func (c *Conn) appendRcpt(b []byte, e *Envelope, i int) []byte {
 	if c.ext.DSN && e.Notify != "" {
 		b = append(append(b, " NOTIFY="...), e.Notify...)
 	}
+	if c.ext.DSN && e.Original {
+		b = appendOriginal(b, e.To[i])
+	}
 	return append(b, "\r\n"...)
+}
+
+// maxOriginal is what ORCPT may have of octets, with its name (RFC 3461 §4.2).
+const maxOriginal = 500
+
+// appendOriginal writes ORCPT, if it is not too long. What is not ASCII has a type of its own, in the form
+// that servers without SMTPUTF8 read too (RFC 6533 §3).
+func appendOriginal(b []byte, a smtp.Address) []byte {
+	start := len(b)
+	if path := string(appendPath(nil, a)); plainASCII(path) {
+		b = appendXtext(append(b, " ORCPT=rfc822;"...), path)
+	} else {
+		b = appendUTF8Xtext(append(b, " ORCPT=utf-8;"...), path)
+	}
+	if len(b)-start > maxOriginal {
+		return b[:start]
+	}
+	return b
+}
+
+// appendUTF8Xtext encodes s as utf-8-addr-xtext.
+func appendUTF8Xtext(b []byte, s string) []byte {
+	for _, r := range s {
+		if r > ' ' && r <= '~' && r != '+' && r != '=' && r != '\\' {
+			b = append(b, byte(r))
+		} else {
+			b = fmt.Appendf(b, "\\x{%02X}", r)
+		}
+	}
+	return b
 }
 
 // appendPath writes an address. A domain in another script goes as A-labels where the local part

@@ -4,7 +4,7 @@
 //
 //   - RFC 5321, Simple Mail Transfer Protocol: dialogue (§3), replies (§4.2), transparency (§4.5.2), timeouts (§4.5.3.2)
 //   - RFC 2920, PIPELINING
-//   - RFC 1870 (SIZE), RFC 6152 (8BITMIME), RFC 6531 and RFC 6532 (SMTPUTF8), RFC 3461 (DSN), RFC 9422 (LIMITS)
+//   - RFC 1870 (SIZE), RFC 6152 (8BITMIME), RFC 6531 and RFC 6532 (SMTPUTF8), RFC 3461 and RFC 6533 (DSN), RFC 9422 (LIMITS)
 //   - RFC 2034 and RFC 3463, enhanced status codes
 //   - RFC 3207 (STARTTLS), RFC 8314 (implicit TLS), RFC 7435 (opportunistic security) and RFC 8446 (records)
 //   - RFC 4954 (AUTH) and its predecessor RFC 2554, RFC 4616 (PLAIN)

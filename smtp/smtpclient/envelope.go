@@ -19,10 +19,12 @@ type Envelope struct {
 	// without SMTPUTF8.
 	UTF8 bool
 	// DSN parameters (RFC 3461), used where offered: Notify like "NEVER" or "FAILURE,DELAY" for
-	// every recipient, Return "FULL" or "HDRS", ID as plain text.
-	Notify string
-	Return string
-	ID     string
+	// every recipient, Return "FULL" or "HDRS", ID as plain text. Original names each recipient as
+	// the one that was meant (ORCPT), so that a report can tell of it after the mail was forwarded.
+	Notify   string
+	Return   string
+	ID       string
+	Original bool
 }
 
 // Answer is what became of an envelope. It belongs to the connection and holds until the next
