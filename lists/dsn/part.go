@@ -15,11 +15,17 @@ const (
 	maxField = 4096 // octets from which on continuation lines are passed over
 )
 
-// finder looks for the part that holds the status.
-type finder struct{ parts int }
+// finder looks for the part that holds the status, or the disposition.
+type finder struct {
+	parts int
+	read  bool // it is a disposition
+}
 
-func findStatus(raw []byte) ([]byte, bool) {
-	return new(finder).find(raw, 0)
+// findStatus is what a message says of the fate of another, and whether a reader's program says it.
+func findStatus(raw []byte) (status []byte, read, ok bool) {
+	var f finder
+	status, ok = f.find(raw, 0)
+	return status, f.read, ok
 }
 
 // find looks at an entity, header and body, and at what is in it.
@@ -35,6 +41,9 @@ func (f *finder) find(entity []byte, depth int) ([]byte, bool) {
 		media = strings.TrimSpace(media)
 	}
 	switch {
+	case media == "message/disposition-notification", media == "message/global-disposition-notification":
+		f.read = true
+		return decode(body, header["content-transfer-encoding"]), true
 	case media == "message/delivery-status", media == "message/global-delivery-status":
 		return decode(body, header["content-transfer-encoding"]), true
 	case strings.HasPrefix(media, "multipart/") && params["boundary"] != "":

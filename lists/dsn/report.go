@@ -15,18 +15,36 @@ const (
 	Failed    Kind = "failed"    // for good
 	Delayed   Kind = "delayed"   // it is still being tried
 	Delivered Kind = "delivered" // delivered, relayed or expanded
+	Read      Kind = "read"      // a reader's program has shown it, or done something else with it
 	Unknown   Kind = "unknown"
+)
+
+// Actions of a Recipient, as RFC 3464 §2.3.3 and RFC 8098 §3.2.6 have them.
+const (
+	ActionFailed     = "failed"
+	ActionDelayed    = "delayed"
+	ActionDelivered  = "delivered" // to the mailbox
+	ActionRelayed    = "relayed"   // to a server that does not report
+	ActionExpanded   = "expanded"  // to several others
+	ActionDisplayed  = "displayed"
+	ActionDeleted    = "deleted" // perhaps unseen
+	ActionDispatched = "dispatched"
+	ActionProcessed  = "processed"
 )
 
 // Report is what a notification says of the recipients it names.
 type Report struct {
 	Kind       Kind
+	EnvelopeID string // Original-Envelope-Id, the ENVID that the mail was sent with, where it is said
+	MessageID  string // Original-Message-ID, of a kind Read
+	Host       string // the server or the program that reports
 	Recipients []Recipient
 }
 
 // Recipient is what became of the copy for one address.
 type Recipient struct {
 	Kind     Kind
+	Action   string // "" for none that is known
 	Address  string // Final-Recipient as it stands there, without its type
 	Original string // Original-Recipient, the address that was mailed, where it is said
 	Status   smtp.Enhanced
@@ -41,14 +59,20 @@ const maxText = 512
 
 // Parse reads a message.
 func Parse(raw []byte) Report {
-	status, ok := findStatus(raw)
-	if !ok {
+	status, read, ok := findStatus(raw)
+	switch {
+	case !ok:
 		return Report{Kind: Unknown}
+	case read:
+		return disposition(status)
 	}
 	r := Report{Kind: Unknown}
 	for _, group := range groups(status) {
 		rcpt, ok := recipient(group)
 		if !ok { // the first group is about the message
+			if len(r.Recipients) == 0 && r.EnvelopeID == "" && r.Host == "" {
+				r.EnvelopeID, r.Host = clean(group["original-envelope-id"]), clean(untyped(group["reporting-mta"]))
+			}
 			continue
 		}
 		r.Recipients = append(r.Recipients, rcpt)
@@ -101,20 +125,32 @@ func recipient(group map[string]string) (Recipient, bool) {
 		Status:   parseStatus(group["status"]),
 		Text:     clean(untyped(group["diagnostic-code"])),
 	}
-	r.Kind = kindOf(group["action"], r.Status)
+	r.Action = actionOf(group["action"])
+	r.Kind = kindOf(r.Action, r.Status)
 	return r, true
+}
+
+// actionOf is the word of an Action, which a comment may follow; "" for an unknown one.
+func actionOf(value string) string {
+	word, _, _ := strings.Cut(strings.ToLower(strings.TrimSpace(value)), " ")
+	word, _, _ = strings.Cut(word, "(")
+	switch word {
+	case "failure":
+		return ActionFailed
+	case ActionFailed, ActionDelayed, ActionDelivered, ActionRelayed, ActionExpanded:
+		return word
+	}
+	return ""
 }
 
 // kindOf trusts the Action; the class of the status stands in for one that is missing.
 func kindOf(action string, status smtp.Enhanced) Kind {
-	word, _, _ := strings.Cut(strings.ToLower(strings.TrimSpace(action)), " ")
-	word, _, _ = strings.Cut(word, "(")
-	switch word {
-	case "failed", "failure":
+	switch action {
+	case ActionFailed:
 		return Failed
-	case "delayed":
+	case ActionDelayed:
 		return Delayed
-	case "delivered", "relayed", "expanded":
+	case ActionDelivered, ActionRelayed, ActionExpanded:
 		return Delivered
 	}
 	switch status[0] {

@@ -1,6 +1,8 @@
 package dsn_test
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -43,8 +45,8 @@ Diagnostic-Code: smtp; 550 5.1.1
  <fred@host.doc.example>: no such user
 
 --b1--
-`, dsn.Report{Kind: dsn.Failed, Recipients: []dsn.Recipient{{
-			Kind: dsn.Failed, Address: "fred@host.doc.example", Original: "Fred@doc.example", Status: smtp.Enhanced{5, 1, 1},
+`, dsn.Report{Kind: dsn.Failed, Host: "mx.example", Recipients: []dsn.Recipient{{
+			Kind: dsn.Failed, Action: dsn.ActionFailed, Address: "fred@host.doc.example", Original: "Fred@doc.example", Status: smtp.Enhanced{5, 1, 1},
 			Text: "550 5.1.1 <fred@host.doc.example>: no such user",
 		}}}},
 		{"delayed", head + `Content-Type: message/delivery-status
@@ -56,7 +58,7 @@ Action: delayed
 Status: 4.4.1
 
 --b1--
-`, dsn.Report{Kind: dsn.Delayed, Recipients: []dsn.Recipient{{Kind: dsn.Delayed, Address: "ann@a.example", Status: smtp.Enhanced{4, 4, 1}}}}},
+`, dsn.Report{Kind: dsn.Delayed, Host: "mx.example", Recipients: []dsn.Recipient{{Kind: dsn.Delayed, Action: dsn.ActionDelayed, Address: "ann@a.example", Status: smtp.Enhanced{4, 4, 1}}}}},
 		{"one failed, one delivered, cut off", head + `Content-Type: message/delivery-status
 
 Reporting-MTA: dns; mx.example
@@ -66,11 +68,11 @@ Action: relayed
 Status: 2.0.0
 
 Final-Recipient: rfc822; <bob@b.example>
-Action: failed
+Action: failure (for good)
 Status: none
-`, dsn.Report{Kind: dsn.Failed, Recipients: []dsn.Recipient{
-			{Kind: dsn.Delivered, Address: "ann@a.example", Status: smtp.Enhanced{2, 0, 0}},
-			{Kind: dsn.Failed, Address: "bob@b.example"},
+`, dsn.Report{Kind: dsn.Failed, Host: "mx.example", Recipients: []dsn.Recipient{
+			{Kind: dsn.Delivered, Action: dsn.ActionRelayed, Address: "ann@a.example", Status: smtp.Enhanced{2, 0, 0}},
+			{Kind: dsn.Failed, Action: dsn.ActionFailed, Address: "bob@b.example"},
 		}}},
 		{"no action", head + `Content-Type: message/delivery-status
 
@@ -85,9 +87,12 @@ Content-Transfer-Encoding: base64
 RmluYWwtUmVjaXBpZW50OiByZmM4MjI7IGFubkBhLmV4YW1wbGUKQWN0aW9uOiBmYWlsZWQKU3Rh
 dHVzOiA1LjAuMAo=
 --b1--
-`, dsn.Report{Kind: dsn.Failed, Recipients: []dsn.Recipient{{Kind: dsn.Failed, Address: "ann@a.example", Status: smtp.Enhanced{5, 0, 0}}}}},
+`, dsn.Report{Kind: dsn.Failed, Recipients: []dsn.Recipient{{Kind: dsn.Failed, Action: dsn.ActionFailed, Address: "ann@a.example", Status: smtp.Enhanced{5, 0, 0}}}}},
 		{"quoted status of somebody's post", "From: ann@a.example\nContent-Type: text/plain\n\nFinal-Recipient: rfc822; x@y.example\nAction: failed\n", dsn.Report{Kind: dsn.Unknown}},
-		{"a report on reading", "Content-Type: multipart/report; boundary=b1\n\n--b1\nContent-Type: message/disposition-notification\n\nFinal-Recipient: rfc822; a@b.example\nDisposition: manual-action; displayed\n--b1--\n", dsn.Report{Kind: dsn.Unknown}},
+		{"a report on reading", "Content-Type: multipart/report; boundary=b1\n\n--b1\nContent-Type: message/disposition-notification\n\nFinal-Recipient: rfc822; a@b.example\nDisposition: manual-action; displayed\n--b1--\n", dsn.Report{Kind: dsn.Read, Recipients: []dsn.Recipient{{Kind: dsn.Read, Action: dsn.ActionDisplayed, Address: "a@b.example"}}}},
+		{"a report on reading of an unknown kind", "Content-Type: message/disposition-notification\n\nFinal-Recipient: rfc822; a@b.example\nDisposition: manual-action; framed\n", dsn.Report{Kind: dsn.Unknown}},
+		{"a report on reading that went wrong", "Content-Type: message/global-disposition-notification\n\nFinal-Recipient: utf-8; ü@b.example\nDisposition: automatic-action/MDN-sent-automatically; Deleted/error (x)\nError: no room\n", dsn.Report{Kind: dsn.Read, Recipients: []dsn.Recipient{
+			{Kind: dsn.Read, Action: dsn.ActionDeleted, Address: "ü@b.example", Text: "no room"}}}},
 		{"empty", "", dsn.Report{Kind: dsn.Unknown}},
 	}
 	for _, tt := range tests {
@@ -135,4 +140,26 @@ func FuzzDSN(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestParseWhole reads what a Postfix and a Thunderbird send.
+func TestParseWhole(t *testing.T) {
+	t.Parallel()
+	for file, want := range map[string]dsn.Report{
+		"postfix-success.eml": {Kind: dsn.Delivered, EnvelopeID: "ENVID", Host: "mx.far.example", Recipients: []dsn.Recipient{{
+			Kind: dsn.Delivered, Action: dsn.ActionDelivered, Address: "ben@far.example", Original: "ben@far.example",
+			Status: smtp.Enhanced{2, 0, 0}, Text: "delivered to maildir",
+		}}},
+		"displayed.eml": {Kind: dsn.Read, MessageID: "<1@a.example>", Host: "mail.far.example", Recipients: []dsn.Recipient{{
+			Kind: dsn.Read, Action: dsn.ActionDisplayed, Address: "ben@far.example", Original: "ben@far.example",
+		}}},
+	} {
+		raw, err := os.ReadFile(filepath.Join("testdata", file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, dsn.Parse(raw)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", file, diff)
+		}
+	}
 }
