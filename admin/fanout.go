@@ -23,10 +23,18 @@ type Fanout struct {
 	More      bool  // more than Deferred are deferred, and fewer than Bounced bounced: not all were counted
 	Waiting   int64 // not tried yet
 	Replies   []Answer
-	Paused    bool // by somebody, until it is resumed
-	Stopped   bool // paused because too many of its copies were refused
-	Held      bool // with its list, or with all mail
-	Cancelled bool // what was left of it was given up
+	Reports   []Reported // in the order of a copy's way
+	Paused    bool       // by somebody, until it is resumed
+	Stopped   bool       // paused because too many of its copies were refused
+	Held      bool       // with its list, or with all mail
+	Cancelled bool       // what was left of it was given up
+}
+
+// Reported is of how many copies one thing was reported by those who got them: "delivered", "displayed".
+type Reported struct {
+	Kind   string
+	Copies int64
+	More   bool // there are more
 }
 
 // Done says whether nothing will change any more.

@@ -29,7 +29,7 @@ func samplePages() map[string]any {
 	post := lists.Post{ID: uuid.New(), Ref: "abc", State: "held", Arrived: ago, Sender: evil, Author: evil, Subject: evil, Size: 5 << 20}
 	input := settingInput{Key: "verp", Error: evil, Number: &number{Value: evil}, Choices: []choice{{Value: evil, Label: evil, Hint: evil, Chosen: true}}}
 	text := settingInput{Key: "name", Field: templates.Field{Name: "name", Type: "text", Label: "x", Hint: evil, Value: evil, Error: evil}}
-	piece := progressPiece{Running: true, Bar: bar{1, 2}, Fanout: &Fanout{Planned: true, Copies: 2, Delivered: 1, Waiting: 1, Replies: []Answer{{Host: evil, Reply: evil, Copies: 1}}}}
+	piece := progressPiece{Running: true, Bar: bar{1, 2}, Fanout: &Fanout{Planned: true, Copies: 2, Delivered: 1, Waiting: 1, Replies: []Answer{{Host: evil, Reply: evil, Copies: 1}}, Reports: []Reported{{Kind: "delivered", Copies: 40}, {Kind: "displayed", Copies: 10_000, More: true}}}}
 	return map[string]any{
 		"lists":       listsPage{frame: f, Lists: []lists.List{list}, First: true, Next: evil},
 		"list":        listPage{frame: f, List: list, Rights: all, Form: subscribeForm{Address: evil, Name: evil}, Errors: errs, Token: evil, Leave: evil, LeaveErrors: errs},

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"muster/lists"
 	"muster/smtp"
 	"muster/smtp/smtpclient"
 )
@@ -20,6 +21,8 @@ type Sealer interface {
 // source is what a message is made of: a post or a notice, as stored.
 type source struct {
 	kind      string // 'post', 'owners', 'admins' or 'notice'
+	ref       string
+	tracking  string // of the list, when it was planned
 	verp      bool
 	accepted  time.Time
 	post      string // its id
@@ -65,7 +68,9 @@ type message struct {
 	host          string // the list's domain; of what no list sends, the site's name
 	personal      bool
 	seals         Sealer
-	day           int // of the acceptance, so that a later attempt has the same seal
+	day           int    // of the acceptance, so that a later attempt has the same seal
+	tracked       string // ENVID of copies that ask for reports, "" where none does
+	receipt       bool   // they ask the reader's program for one too
 	voices        []voice
 	leavers       leavers
 	signs         *signature // nil: unsigned, or signed once for all copies
@@ -130,6 +135,12 @@ func composeHeader(src *source, raw []byte, seals Sealer, base string) (m *messa
 	drop := isReturnPath
 	if src.kind == "post" {
 		drop = isReplaced
+		if m.receipt = src.verp && src.tracking == lists.TrackMDN; m.receipt || src.verp && src.tracking == lists.TrackDSN {
+			m.tracked = src.ref
+		}
+		if m.receipt { // there may be one such field only (RFC 8098 §2.1)
+			drop = func(name string) bool { return name == "disposition-notification-to" || isReplaced(name) }
+		}
 		writeListFields(&before, src.lists[0], base)
 		m.personal = src.verp
 		if m.personal {
@@ -273,12 +284,26 @@ func (m *message) appendPersonal(dst []byte, list, member int64) smtpclient.Text
 // appendOwn appends the fields that are one member's own.
 func (m *message) appendOwn(dst []byte, list, member int64) smtpclient.Text {
 	v := m.voice(list)
+	if m.receipt {
+		dst = m.appendReceipt(dst, v, member)
+	}
 	dst = append(dst, v.leave...)
 	if v.end == "" {
 		return dst
 	}
 	dst = append(dst, m.seals.Leave(v.list, member)...)
 	return append(dst, v.end...)
+}
+
+// appendReceipt asks for a receipt (RFC 8098 §2.1), to the envelope sender of the copy: to another address
+// programs send none without asking.
+func (m *message) appendReceipt(dst []byte, v *voice, member int64) []byte {
+	dst = append(dst, "Disposition-Notification-To: <"...)
+	dst = append(dst, v.bounce...)
+	dst = append(dst, m.seals.Bounce(v.list, member, m.day)...)
+	dst = append(dst, '@')
+	dst = append(dst, v.host...)
+	return append(dst, ">\r\n"...)
 }
 
 // senderTo is the envelope sender of a personal copy.

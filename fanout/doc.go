@@ -22,6 +22,13 @@
 // one reaches (store_beside.go says why that leaves nobody without). They are found when the post is begun
 // (fanout.beside); where no list has siblings that costs two looks into an empty index.
 //
+// # Tracking
+//
+// Where a list's tracking says so, each copy asks for reports to its own envelope sender: of servers that
+// offer DSN, and in a field of the header of the reader's program. The envelope's id (ENVID) is the post's
+// name. What comes back is noted by package lists in the table report; here it is counted and shown, and
+// goes with the shards. Without tracking nothing of it is on the wire, and a copy costs one comparison more.
+//
 // # Who runs
 //
 // Engine.Run starts everything and waits for all of it. Under one node row (a tenure) run the beat,
@@ -55,6 +62,7 @@
 //   - RFC 2920, PIPELINING; RFC 9422, LIMITS
 //   - RFC 6376, signatures (lists/dkim makes them)
 //   - RFC 3463, enhanced status codes
+//   - RFC 3461, reports of delivery, and RFC 8098, of reading, where a list asks for them
 //   - RFC 6152, 8BITMIME; RFC 2046, RFC 1847, the parts of a message that is converted for who has it not
 //   - RFC 7435, encryption where it can be had; RFC 8461, MTA-STS
 //   - RFC 7672, DANE for mail; RFC 6698, RFC 7671, its records; RFC 4035, RFC 6840, what a validating name server says of signatures

@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"muster/lists"
 	"muster/smtp"
 )
 
@@ -220,6 +221,9 @@ func (l *library) compose(ctx context.Context, fanout int64) (m *message, err er
 		return nil, err
 	}
 	src.authserv = l.site.authserv
+	if !l.to.IsZero() { // who gets all copies is not who reports would be about
+		src.tracking = lists.TrackOff
+	}
 	seals, err := l.seals(ctx)
 	if err != nil {
 		return nil, err

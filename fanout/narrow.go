@@ -47,7 +47,7 @@ func (m *message) mayNarrow(keys []*dkim.Key, at time.Time, dir string) {
 	}
 	made := &message{
 		before: m.before, utf8: m.utf8, sender: m.sender, host: m.host, personal: m.personal, seals: m.seals, day: m.day,
-		voices: m.voices, size: m.size,
+		voices: m.voices, size: m.size, tracked: m.tracked, receipt: m.receipt,
 	}
 	n := &narrow{}
 	n.made = sync.OnceValues(func() (*message, error) {

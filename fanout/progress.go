@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"muster/lists"
 )
 
 // Progress is how far the fan-out of a post is. Copies is what is planned so far; Delivered,
@@ -26,6 +28,7 @@ type Progress struct {
 	GivenUp   bool   // somebody dropped what was left of it
 	Error     string // why it was set aside, if it was
 	Replies   []Reply
+	Reports   []ReportCount // in the order of a copy's way
 }
 
 // Reply is what one server answered, and to how many copies. Those that took copies are counted
@@ -49,7 +52,12 @@ func (e *Engine) Progress(ctx context.Context, post uuid.UUID) (Progress, error)
 	}
 	p.Bounced = max(r.Settled-p.Delivered-p.Deferred-p.Dropped, 0)
 	p.Waiting = max(p.Copies-r.Settled, 0)
-	p.Replies, err = e.replies(ctx, r.ID)
+	if p.Replies, err = e.replies(ctx, r.ID); err != nil {
+		return p, err
+	}
+	if r.Tracking != lists.TrackOff {
+		p.Reports, err = selectReportCounts(ctx, e.pool, r.ID)
+	}
 	return p, err
 }
 

@@ -146,6 +146,16 @@ func (b *batch) personalise(m *message) {
 	b.personal = m.appendPersonal(b.personal[:0], list, member)
 	b.envelope.From = m.senderTo(list, member)
 	b.envelope.Size += int64(len(b.personal))
+	if m.tracked != "" {
+		b.track(m.tracked)
+	}
+}
+
+// track asks for reports to the envelope sender, with the post's name in them (RFC 3461 §4). Servers that do
+// not offer them are asked nothing.
+func (b *batch) track(id string) {
+	b.envelope.Notify, b.envelope.Return = "SUCCESS,FAILURE,DELAY", "HDRS"
+	b.envelope.ID, b.envelope.Original = id, true
 }
 
 // splitAddress reads a stored address, which was parsed when it came in: nearly always it can be

@@ -16,7 +16,8 @@ import (
 type letter struct {
 	from string
 	to   []string
-	data []byte // dots unstuffed
+	said []string // MAIL and RCPT as they came
+	data []byte   // dots unstuffed
 }
 
 // sink is a receiving server for the tests of this package: it answers what its hooks say and
@@ -112,6 +113,7 @@ func (s *sink) session(c net.Conn) {
 			cur = &letter{}
 			if !s.discard {
 				cur.from = angle(line)
+				cur.said = append(cur.said, strings.TrimSpace(string(line)))
 			}
 			answer = hook(s.mail, cur.from, answer)
 			begun = strings.HasPrefix(answer, "2")
@@ -123,6 +125,9 @@ func (s *sink) session(c net.Conn) {
 			to := ""
 			if !s.discard || s.rcpt != nil {
 				to = angle(line)
+			}
+			if !s.discard {
+				cur.said = append(cur.said, strings.TrimSpace(string(line)))
 			}
 			if answer = hook(s.rcpt, to, answer); strings.HasPrefix(answer, "2") {
 				cur.to = append(cur.to, to)

@@ -10,6 +10,8 @@ import (
 // sourceRow is what a fan-out sends, with the columns of a post or those of a notice.
 type sourceRow struct {
 	Kind       string
+	Ref        string
+	Tracking   string
 	Verp       bool
 	Accepted   time.Time
 	Lists      []int64
@@ -33,7 +35,7 @@ type sourceRow struct {
 // selectSource reads what a fan-out sends, of a post all but its octets.
 func selectSource(ctx context.Context, q querier, fanout int64) (*source, error) {
 	found, err := collect[sourceRow](ctx, q, `
-		SELECT COALESCE(p.kind, 'notice') AS kind, f.verp, f.accepted, f.lists, f.post::text,
+		SELECT COALESCE(p.kind, 'notice') AS kind, COALESCE(p.ref, '') AS ref, f.tracking, f.verp, f.accepted, f.lists, f.post::text,
 			COALESCE(p.received, '') AS received, COALESCE(p.authres, '') AS authres, COALESCE(p.message_id, '') AS message_id,
 			COALESCE(p.sender = '', true) AS null, COALESCE(p.eightbit, false) AS eightbit,
 			COALESCE(p.smtputf8, false) AS smtputf8, COALESCE(p.header_len, 0) AS header_len, COALESCE(p.size, 0) AS size,
@@ -50,7 +52,8 @@ func selectSource(ctx context.Context, q querier, fanout int64) (*source, error)
 	}
 	r := found[0]
 	src := &source{
-		kind: r.Kind, verp: r.Verp, accepted: r.Accepted, received: r.Received, authres: r.AuthRes, messageID: r.MessageID,
+		kind: r.Kind, ref: r.Ref, tracking: r.Tracking, verp: r.Verp, accepted: r.Accepted,
+		received: r.Received, authres: r.AuthRes, messageID: r.MessageID,
 		null: r.Null, eightbit: r.EightBit, utf8: r.UTF8, headerLen: r.HeaderLen,
 		notice: notice{id: r.NoticeID, kind: r.NoticeKind, address: r.Address, language: r.Language, params: r.Params, made: r.Made},
 	}

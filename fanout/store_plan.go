@@ -97,7 +97,8 @@ func markPlanned(ctx context.Context, tx pgx.Tx, posts []unplannedPost) error {
 }
 
 // insertPostFanouts begins the fan-outs of posts to lists, no two of them to the same, and returns them in
-// some order. A list counts its fan-outs, for verp every n-th time.
+// some order. A list counts its fan-outs, for verp every n-th time. A copy that is tracked has its own
+// envelope sender always.
 func insertPostFanouts(ctx context.Context, tx pgx.Tx, posts []*unplannedPost) ([]*planRow, error) {
 	if len(posts) == 0 {
 		return nil, nil
@@ -116,10 +117,10 @@ func insertPostFanouts(ctx context.Context, tx pgx.Tx, posts []*unplannedPost) (
 	made, err := collect[row](ctx, tx, sqlReach+`,
 		counted AS (
 			UPDATE list SET posts = posts + 1 FROM root r WHERE id = r.list
-			RETURNING r.n, CASE verp WHEN 0 THEN false ELSE posts % verp = 0 END AS verp),
+			RETURNING r.n, tracking <> 'off' OR CASE verp WHEN 0 THEN false ELSE posts % verp = 0 END AS verp, tracking),
 		made AS (
-			INSERT INTO fanout (post, list, verp, ordered, accepted, expires, lists)
-			SELECT (@posts::uuid[])[c.n], r.list, c.verp, true, r.accepted, now() + @keep::interval,
+			INSERT INTO fanout (post, list, verp, ordered, accepted, expires, tracking, lists)
+			SELECT (@posts::uuid[])[c.n], r.list, c.verp, true, r.accepted, now() + @keep::interval, c.tracking,
 				ARRAY(SELECT list FROM reached x WHERE x.n = c.n ORDER BY x.depth, x.list)
 			FROM counted c JOIN root r ON r.n = c.n
 			RETURNING id, list, verp, lists)

@@ -20,12 +20,13 @@ type progressRow struct {
 	Dropped   int64
 	GivenUp   bool `db:"given_up"`
 	Error     string
+	Tracking  string
 }
 
 // What is settled and neither delivered, nor deferred, nor of who had left, has bounced: so only the
 // deferred are counted one by one, and these not to the end.
 const sqlProgress = `
-		SELECT f.id, f.planned IS NOT NULL AS planned, f.finished IS NOT NULL AS finished, f.copies, f.error, s.given_up,
+		SELECT f.id, f.planned IS NOT NULL AS planned, f.finished IS NOT NULL AS finished, f.copies, f.error, f.tracking, s.given_up,
 			CASE WHEN f.finished IS NULL THEN s.settled ELSE f.copies END AS settled,
 			CASE WHEN f.finished IS NULL THEN s.sent ELSE f.delivered END AS delivered,
 			CASE WHEN f.finished IS NULL THEN s.dropped ELSE f.dropped END AS dropped,

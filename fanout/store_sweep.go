@@ -161,7 +161,7 @@ func finishFanouts(ctx context.Context, q querier, after openFanout, limit int) 
 	return last, nil
 }
 
-// pruneFanouts deletes notices and, of posts, the shards, deliveries and journals whose fan-outs were
+// pruneFanouts deletes notices and, of posts, the shards, deliveries, reports and journals whose fan-outs were
 // finished before a moment, and node rows that died before it. The counts of posts stay.
 func pruneFanouts(ctx context.Context, q querier, before time.Time) (int64, error) {
 	notices, err := pruneNotices(ctx, q, before)
@@ -174,6 +174,7 @@ func pruneFanouts(ctx context.Context, q querier, before time.Time) (int64, erro
 				AND EXISTS (SELECT FROM shard s WHERE s.fanout = f.id)
 			ORDER BY f.finished LIMIT 100),
 		d AS (DELETE FROM delivery USING old WHERE delivery.fanout = old.id),
+		r AS (DELETE FROM report USING old WHERE report.fanout = old.id),
 		h AS (DELETE FROM fanout_share USING old WHERE fanout_share.fanout = old.id),
 		n AS (DELETE FROM node WHERE dead < $1
 			AND NOT EXISTS (SELECT FROM shard s WHERE s.node = node.id AND s.state = 'claimed'))

@@ -41,9 +41,18 @@ func (a *acceptance) bounce(ctx context.Context, t Target) error {
 		log.WarnContext(ctx, "bounce with a forged, foreign or old seal", "seal", clip(t.Detail), "age", age, "ours", ok)
 		return nil
 	}
-	row, ok, err := a.readBounce()
+	start, err := a.letter.start(maxBounce)
 	if err != nil {
 		return err
+	}
+	report := dsn.Parse(start)
+	tracked, err := a.track(ctx, t.List, seal, report)
+	if err != nil {
+		return err
+	}
+	row, ok := a.readBounce(report)
+	if !ok && tracked {
+		return nil
 	}
 	if !ok {
 		log.InfoContext(ctx, "mail to a bounce address that says of no failure", "member", seal.Member)
@@ -56,25 +65,21 @@ func (a *acceptance) bounce(ctx context.Context, t Target) error {
 	return nil
 }
 
-// readBounce says what failed; false where nothing did, as when somebody is away or the server is
+// readBounce says what a report says has failed; false where nothing did, as when somebody is away or the server is
 // still trying.
-func (a *acceptance) readBounce() (bounceRow, bool, error) {
-	start, err := a.letter.start(maxBounce)
-	if err != nil {
-		return bounceRow{}, false, err
-	}
+func (a *acceptance) readBounce(r dsn.Report) (bounceRow, bool) {
 	row := bounceRow{Source: BounceMail}
-	switch r := dsn.Parse(start); r.Kind {
+	switch r.Kind {
 	case dsn.Failed:
 		worst := r.Worst()
 		row.Hard, row.Status, row.Text = worst.Permanent(), worst.Status.String(), worst.Text
-		return row, true, nil
+		return row, true
 	case dsn.Unknown:
 		// Servers that say it in a form of their own count as a passing failure: what they
 		// returned did come back. People and their vacations write under their own names.
-		return row, a.env.From.IsZero() && a.isDaemon(), nil
+		return row, a.env.From.IsZero() && a.isDaemon()
 	}
-	return row, false, nil
+	return row, false
 }
 
 // isDaemon says whether a mail server wrote the message, as far as From can tell.

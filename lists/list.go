@@ -37,6 +37,13 @@ const (
 	JoinClosed   = "closed"
 )
 
+// Values of tracking: which reports copies ask for.
+const (
+	TrackOff = "off"
+	TrackDSN = "dsn" // of delivery
+	TrackMDN = "mdn" // of reading, beside those
+)
+
 // List is a mailing list and its settings.
 type List struct {
 	ID          int64
@@ -51,6 +58,7 @@ type List struct {
 	PostPolicy  string `db:"post_policy"`
 	JoinPolicy  string `db:"join_policy"`
 	VERP        int    `db:"verp"` // 0 never, 1 every post, n every nth
+	Tracking    string
 	Siblings    string // addresses, ", " between
 	Created     time.Time
 }

@@ -49,6 +49,8 @@ func Settings() []Setting {
 			Doc: "How people join: at once, after a confirmation by mail, after an owner agrees, after both, or not at all."},
 		{Key: "verp", Values: append(boolValues(), anyNumber), Default: "true",
 			Doc: "Whether each copy has an envelope sender of its own, so that a bounce names its member: for each post, none, or every Nth. Costs a transaction for each member."},
+		{Key: "tracking", Values: []string{TrackOff, TrackDSN, TrackMDN}, Default: TrackOff,
+			Doc: "Whether copies ask for reports of what became of them. With dsn, servers that offer it are asked to say when a copy has reached its mailbox, or is late; with mdn, the readers' programs too are asked to say when it was displayed. Each copy then has an envelope sender of its own, whatever verp says, and may bring several reports back."},
 		{Key: "siblings",
 			Doc: "Other lists of this site, by their addresses with commas between. Who is a member of this list and of a sibling gets one copy of a message that was posted to both, from the list that accepted it first. It counts both ways, whichever of the two names the other."},
 	}
@@ -102,6 +104,8 @@ func (l *List) put(key, value string) {
 		l.JoinPolicy = value
 	case "verp":
 		l.VERP = parseVERP(value)
+	case "tracking":
+		l.Tracking = value
 	case "siblings":
 		l.Siblings = value
 	}
@@ -124,6 +128,8 @@ func (l List) Get(key string) string {
 		return l.JoinPolicy
 	case "verp":
 		return formatVERP(l.VERP)
+	case "tracking":
+		return l.Tracking
 	case "siblings":
 		return l.Siblings
 	}

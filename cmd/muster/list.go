@@ -23,6 +23,7 @@ type listView struct {
 	PostPolicy  string    `json:"post_policy"`
 	JoinPolicy  string    `json:"join_policy"`
 	VERP        any       `json:"verp"` // true, false, or for every how manieth post
+	Tracking    string    `json:"tracking"`
 	Siblings    string    `json:"siblings"`
 	Created     time.Time `json:"created"`
 }
@@ -39,7 +40,7 @@ type listDetail struct {
 func viewList(l lists.List) listView {
 	return listView{
 		Address: l.Address().String(), Name: l.Name, Description: l.Description, Advertised: l.Advertised, Expn: l.Expn,
-		PostPolicy: l.PostPolicy, JoinPolicy: l.JoinPolicy, VERP: viewVERP(l.VERP), Siblings: l.Siblings, Created: l.Created,
+		PostPolicy: l.PostPolicy, JoinPolicy: l.JoinPolicy, VERP: viewVERP(l.VERP), Tracking: l.Tracking, Siblings: l.Siblings, Created: l.Created,
 	}
 }
 

@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -25,6 +27,14 @@ type copiesView struct {
 	More      bool        `json:"more"` // more than Deferred are, and fewer than Bounced
 	Error     string      `json:"error,omitempty"`
 	Replies   []replyView `json:"replies"`
+	Reports   []countView `json:"reports,omitempty"`
+}
+
+// countView is of how many copies one thing was reported.
+type countView struct {
+	Report string `json:"report"`
+	Copies int64  `json:"copies"`
+	More   bool   `json:"more,omitempty"` // there are more
 }
 
 type replyView struct {
@@ -49,6 +59,9 @@ func (s *services) copies(ctx context.Context, post lists.Post) (*copiesView, er
 	for _, r := range p.Replies {
 		v.Replies = append(v.Replies, replyView{r.Host, r.Text, r.Copies})
 	}
+	for _, r := range p.Reports {
+		v.Reports = append(v.Reports, countView{r.Kind, r.Copies, r.More})
+	}
 	return v, nil
 }
 
@@ -64,6 +77,28 @@ type attemptView struct {
 	Reply string    `json:"reply"`
 }
 
+// reportView is what was reported of one copy, as --json prints it.
+type reportView struct {
+	At     time.Time `json:"at"`
+	Host   string    `json:"host"`
+	Report string    `json:"report"`
+	Status string    `json:"status,omitempty"`
+	Text   string    `json:"text,omitempty"`
+}
+
+// words are what a report says, in one line.
+func (v reportView) words() string {
+	return strings.TrimSpace(strings.Join(slices.DeleteFunc([]string{"reported:", reported(v.Report), v.Status, v.Text}, func(s string) bool { return s == "" }), " "))
+}
+
+// reported puts the kind of a report into words.
+func reported(kind string) string {
+	if kind == "delivered" {
+		return "delivered to mailbox"
+	}
+	return kind
+}
+
 // waitView is what a copy waits for, as --json prints it.
 type waitView struct {
 	Destination string    `json:"destination"`
@@ -75,7 +110,7 @@ func (a *app) postTraceCommand() *cobra.Command {
 	var member string
 	cmd := &cobra.Command{
 		Use:   "trace ID --member ADDRESS",
-		Short: "Show what happened to one copy of a post: what each server answered, and what it waits for",
+		Short: "Show what happened to one copy of a post: what each server answered, what was reported of it, and what it waits for",
 		Args:  arguments(1, 1),
 	}
 	cmd.Flags().StringVar(&member, "member", "", "whose copy")
@@ -110,13 +145,23 @@ func (s *services) showAttempts(ctx context.Context, post lists.Post, member str
 	if err != nil {
 		return err
 	}
-	if len(attempts)+len(waits) == 0 {
+	reports, err := s.engine().Reports(ctx, post.ID, address.Key())
+	if err != nil {
+		return err
+	}
+	if len(attempts)+len(waits)+len(reports) == 0 {
 		return fmt.Errorf("post %s: no server's answer about a copy for %s is kept: none was asked yet, it was more than two weeks ago, "+
 			"or the node that asked was killed", post.ID, address)
 	}
 	p := s.printer("AT", "SERVER", "ANSWER")
 	for _, a := range attempts {
 		if err := p.row(attemptView(a), a.At.Local().Format(time.DateTime), a.Host, a.Reply); err != nil {
+			return err
+		}
+	}
+	for _, r := range reports {
+		v := reportView{r.At, r.Host, r.Kind, r.Status, r.Text}
+		if err := p.row(v, v.At.Local().Format(time.DateTime), v.Host, v.words()); err != nil {
 			return err
 		}
 	}
@@ -133,9 +178,24 @@ func (v *copiesView) print(p *printer) {
 	if v.Error != "" {
 		p.row(nil, "set aside", v.Error)
 	}
+	if len(v.Reports) > 0 {
+		p.row(nil, "reported", v.reported())
+	}
 	for _, r := range v.Replies {
 		p.row(nil, "", fmt.Sprintf("%d × %s: %s", r.Copies, r.Host, r.Reply))
 	}
+}
+
+func (v *copiesView) reported() string {
+	var words []string
+	for _, r := range v.Reports {
+		more := ""
+		if r.More {
+			more = "more than "
+		}
+		words = append(words, fmt.Sprintf("%s %s%d", reported(r.Report), more, r.Copies))
+	}
+	return strings.Join(words, ", ")
 }
 
 func (v *copiesView) summary() string {

@@ -34,6 +34,9 @@ func (v siteView) Progress(ctx context.Context, post uuid.UUID) (admin.Fanout, e
 	for _, r := range p.Replies {
 		f.Replies = append(f.Replies, admin.Answer{Host: r.Host, Reply: r.Text, Copies: r.Copies, Last: r.Last})
 	}
+	for _, r := range p.Reports {
+		f.Reports = append(f.Reports, admin.Reported{Kind: r.Kind, Copies: r.Copies, More: r.More})
+	}
 	return f, nil
 }
 
