@@ -162,7 +162,7 @@ func TestSiblingsLeaveOutOnlyWhoIsServed(t *testing.T) {
 		"author":    `UPDATE post SET author = 'eve@a.example' WHERE list = $a`,
 		"body":      `UPDATE seen SET body_hash = 'x' WHERE list = $a`,
 		"another":   `UPDATE seen SET post = gen_random_uuid() WHERE list = $a`,
-		"aside":     `INSERT INTO fanout (post, list, verp, ordered, accepted, expires, lists, planned, error) SELECT id, list, true, true, accepted, accepted + interval '1 day', ARRAY[list], now(), 'broken' FROM post WHERE list = $a`,
+		"aside":     `INSERT INTO fanout (post, list, verp, ordered, accepted, expires, lists, planned, plan_list, error) SELECT id, list, true, true, accepted, accepted + interval '1 day', ARRAY[list], now(), 2, 'broken' FROM post WHERE list = $a`,
 		"cancelled": `INSERT INTO fanout (post, list, verp, ordered, accepted, expires, lists, planned) SELECT id, list, true, true, accepted, accepted + interval '1 day', ARRAY[list], now() FROM post WHERE list = $a`,
 		"dropped":   `INSERT INTO fanout (post, list, verp, ordered, accepted, expires, planned, finished) SELECT id, list, true, true, accepted, accepted, now(), now() FROM post WHERE list = $a`,
 		"unrelated": `DELETE FROM sibling WHERE list = $a`,

@@ -61,8 +61,8 @@ type reach struct {
 	Planned  bool
 }
 
-// selectReaches finds whom posts reach. One that was set aside or dropped, as a whole or in part, is left
-// out: who would have got a copy from it gets one from its siblings.
+// selectReaches finds whom posts reach: nobody, where one was dropped before it was begun and has no lists.
+// One that was set aside, or of which a part was dropped, is left out: who would have got a copy from it gets one from its siblings.
 func selectReaches(ctx context.Context, q querier, posts []uuid.UUID) ([]reach, error) {
 	if len(posts) == 0 {
 		return nil, nil
@@ -71,7 +71,7 @@ func selectReaches(ctx context.Context, q querier, posts []uuid.UUID) ([]reach, 
 		SELECT p.id AS post, p.list, p.accepted, COALESCE(f.lists, '{}') AS lists, f.id IS NOT NULL AS planned
 		FROM post p LEFT JOIN fanout f ON f.post = p.id
 		WHERE p.id = ANY($1) AND p.state = 'accepted' AND (f.id IS NULL
-			OR f.error = '' AND f.lists <> '{}' AND (f.planned IS NULL OR f.plan_list > cardinality(f.lists))
+			OR f.error = '' AND (f.planned IS NULL OR f.plan_list > cardinality(f.lists))
 				AND NOT EXISTS (SELECT FROM shard s WHERE s.fanout = f.id AND s.given_up <> ''))
 		ORDER BY p.accepted, p.id`, posts)
 	if err != nil {
