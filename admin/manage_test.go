@@ -135,6 +135,10 @@ func TestSettings(t *testing.T) {
 	v.get(path).want(http.StatusOK, `input[name="verp"][value="N"][checked]`, `#verp-number[value="10"]`)
 	v.post(path, url.Values{"name": {"Other"}, "join_policy": {"sometimes"}}).want(http.StatusUnprocessableEntity, "#join_policy-error", `#name[value="Other"]`)
 	v.post(path, url.Values{"verp": {"N"}, "verp-number": {"many"}}).want(http.StatusUnprocessableEntity, "#verp-error")
+	v.post(path, url.Values{"siblings": {"nobody@lists.example"}}).want(http.StatusUnprocessableEntity, "#siblings-error", `#siblings[value="nobody@lists.example"]`).
+		wantText("There is no list nobody@lists.example here")
+	v.post(path, url.Values{"siblings": {""}, "tracking": {"dsn"}}).wantTo(path)
+	v.get(path).want(http.StatusOK, `input[name="tracking"][value="dsn"][checked]`)
 }
 
 func TestMembers(t *testing.T) {
