@@ -21,6 +21,24 @@ func bareLane(connections, workers int) *lane {
 	return l
 }
 
+// A run whose last outcome is answered may have its shard claimed again before that is noticed: the
+// later claim stays known, or the shard would be taken for nobody's, freed, and sent twice.
+func TestDismissLeavesALaterClaimAlone(t *testing.T) {
+	t.Parallel()
+	l := bareLane(1, 1)
+	tr := l.traffic
+	before := &run{claim: claim{ID: 7, stop: new(atomic.Bool)}, lane: l}
+	later := &run{claim: claim{ID: 7, stop: new(atomic.Bool)}, lane: l}
+	tr.held = map[int64]*atomic.Bool{7: later.stop}
+	tr.dismiss(before)
+	if tr.held[7] != later.stop {
+		t.Error("the later claim is forgotten")
+	}
+	if tr.dismiss(later); len(tr.held) != 0 {
+		t.Error("a claim is remembered that is over")
+	}
+}
+
 // What was claimed while a window was wide comes when it is narrow, and from several rows at once: a
 // lane takes it all, in order, and nobody waits with it in hand.
 func TestLaneTakesWhatWasClaimed(t *testing.T) {

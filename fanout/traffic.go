@@ -381,7 +381,9 @@ func (t *traffic) dismiss(r *run) {
 	t.mu.Lock()
 	before := r.gone
 	r.gone = true
-	delete(t.held, r.ID)
+	if t.held[r.ID] == r.stop { // given back, it may have been claimed again meanwhile
+		delete(t.held, r.ID)
+	}
 	t.mu.Unlock()
 	if before {
 		return
