@@ -71,11 +71,19 @@ type Backlog struct {
 	Deferred     int64 // copies to be tried again
 	Held         int64 // of those not tried yet, kept by a hold
 	Most         int64 // copies that may wait before new posts are put off; 0: any number
-	More         bool  // the counts are the least there is: not all of the queue was looked through
+	Throttle     Throttle
+	More         bool // the counts are the least there is: not all of the queue was looked through
 	Oldest       time.Time
 	Nodes        []Node
 	Destinations []Destination
 	Holds        []Hold
+}
+
+// Throttle is what limits all that goes out.
+type Throttle struct {
+	Rate, Window string // as set; "" for none
+	Used         int64  // copies, of the window
+	HeldBack     string // which of them copies wait for: rate, window_limit, or ""
 }
 
 // Hold keeps a part of the mail from going out; one that names nothing all of it.

@@ -21,7 +21,7 @@ func (w *world) claimOne(node int64) claim {
 func (w *world) claims(node int64, n int) []claim {
 	w.t.Helper()
 	dest := int64(w.count(`SELECT id FROM destination WHERE name = 'relay'`))
-	claims, err := claimShards(context.Background(), w.pool, node, dest, n)
+	claims, err := claimShards(context.Background(), w.pool, claimOf{node, dest, 1 << 40, n})
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -36,6 +36,13 @@
 // connection. Run is called once; it returns after its context ended and the transactions in
 // flight are finished and saved.
 //
+// # Who goes first
+//
+// At each destination shards are claimed by turn. Notices have turn 0. Those of a post are a step apart,
+// the first a step after what is being sent: all lists get on side by side, those of a high priority, whose
+// steps are short, faster. What limits all that goes out (Config.Rate, Config.Window) leaves most shards
+// in the queue while there is no room, so that turns say who is next when there is.
+//
 // # Memory
 //
 // However many posts are on their way, and however long they are, they take a bounded memory: nobody

@@ -52,6 +52,9 @@ type Config struct {
 	// MaxRefused is how many of a hundred copies of a post may be refused for good before it is paused;
 	// 0: all. Fewer than a thousand refusals pause nothing.
 	MaxRefused int
+	// Rate and Window limit all that goes out, of all nodes together: so many copies evenly, and so many
+	// in any span of time. Zero: there is no limit.
+	Rate, Window Rate
 	// Stopped is told of a post that was paused for that; nil: nobody is.
 	Stopped func(context.Context, lists.Stopped) error
 	// Rules are what is set for some destinations.
@@ -259,6 +262,9 @@ func (e *Engine) serve(ctx context.Context, node int64, resolver Resolver) (err 
 	c := newCommitter(e.pool, node, e.log, e.copies)
 	t := e.traffic(node, c, b, resolver)
 	t.soft, t.hard = soft, hard
+	if t.throttle != nil {
+		t.throttle.made = t.hungry
+	}
 
 	var base, busy sync.WaitGroup
 	base.Go(func() { b.run(ground) })
@@ -295,6 +301,7 @@ func (e *Engine) start(soft context.Context, busy *sync.WaitGroup, t *traffic, d
 	busy.Go(func() { s.run(soft, dead, e.cfg.pace.sweep) })
 	busy.Go(t.dispatch)
 	busy.Go(t.tell)
+	busy.Go(func() { t.throttle.run(soft, t.hard) })
 	busy.Go(func() { listen(soft, e.pool, e.woken.ring, e.log) })
 	busy.Go(func() { tellOthers(soft, e.pool, e.tell, e.log) })
 }
@@ -312,6 +319,7 @@ func (e *Engine) traffic(node int64, c *committer, b *beat, resolver Resolver) *
 		},
 		connections: e.cfg.Connections,
 		rules:       e.cfg.Rules,
+		throttle:    newThrottle(&e.cfg, e.pool, node, b.living),
 		tally:       &e.tally,
 		encryption:  e.cfg.Encryption,
 		living:      b.living,

@@ -66,6 +66,7 @@ func (w *worker) postpone(b *batch, err error) {
 	if errors.Is(err, errBlocked) {
 		err = b.lane.leftAlone()
 	}
+	b.refund(0)
 	b.run.postpone(b, unanswered(err), b.lane.rest())
 	w.save(b.run)
 }

@@ -219,7 +219,7 @@ func TestPutByForNothing(t *testing.T) {
 	w.exec(`UPDATE shard SET state = 'held'`)
 	w.exec(`UPDATE destination SET turn = 1000`)
 	w.sweeper().sweep(t.Context())
-	if n := w.count(`SELECT count(*) FROM shard WHERE state = 'ready' AND turn BETWEEN 1000 AND 1010`); n != 6 {
+	if n := w.count(`SELECT count(*) FROM shard WHERE state = 'ready' AND turn BETWEEN 1000 AND 1024`); n != 6 {
 		t.Errorf("%d shards are level", n)
 	}
 }
@@ -281,7 +281,7 @@ func TestHoldsAreLookedUp(t *testing.T) {
 		name, sql, index string
 		args             []any
 	}{
-		{"claim", sqlClaim, "shard_ready", []any{1, dest, 20}},
+		{"claim", sqlClaim, "shard_ready", []any{1, dest, 20, 1 << 40}},
 		{"own", sqlOwn, "Index Scan using shard_", []any{1}},
 		{"ready", sqlReady, "shard_ready", []any{0, 500, longestBlock}},
 		{"held no more", sqlReadyHeld, "shard_held", []any{heldStep}},

@@ -61,7 +61,7 @@ type lane struct {
 	offered  map[string]bool // which addresses offered STARTTLS the last time
 	steady   time.Time       // the window does not grow before
 	rcptMax  int
-	turn     time.Time         // of the next copy, where a rate is set
+	turn     pacer             // of the next copy, where a rate is set
 	lessons  map[string]lesson // by address
 	touched  time.Time
 
@@ -79,6 +79,17 @@ func (l *lane) room() int {
 		return 0
 	}
 	return min(max(l.limit()+claimAhead-l.claimed, 0), claimMost)
+}
+
+// noticeRoom is how many runs of notices the lane can take beyond its room, where they need not wait for
+// what others wait for.
+func (l *lane) noticeRoom() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.blockedLocked() {
+		return 0
+	}
+	return min(max(l.limit()+5*claimAhead-l.claimed, 0), claimMost)
 }
 
 // limit is how many workers there may be now.
@@ -117,13 +128,31 @@ func (l *lane) offer(r *run) {
 		l.waiting[0] <- r
 		l.waiting = l.waiting[1:]
 	default:
-		l.queue = append(l.queue, r)
+		l.enqueue(r)
 		l.staff()
 	}
 	l.mu.Unlock()
 	if blocked {
 		l.traffic.release(r)
 	}
+}
+
+// enqueue puts a run at the end of the queue, or a notice behind those before it. l.mu is held.
+func (l *lane) enqueue(r *run) {
+	at := len(l.queue)
+	if r.isNotice() {
+		if i := slices.IndexFunc(l.queue, func(r *run) bool { return !r.isNotice() }); i >= 0 {
+			at = i
+		}
+	}
+	l.queue = slices.Insert(l.queue, at, r)
+}
+
+// noticeWaits says whether a notice is next.
+func (l *lane) noticeWaits() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.queue) > 0 && l.queue[0].isNotice()
 }
 
 // staff starts a worker where runs wait and one more is allowed.

@@ -32,6 +32,9 @@ const (
 	beginSteps = 5
 )
 
+// noticeTurn is the turn of notices: before all posts.
+const noticeTurn = 0
+
 // The destinations that are always there.
 const (
 	destMixed = "mixed"

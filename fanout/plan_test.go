@@ -171,13 +171,13 @@ func TestPlanTurns(t *testing.T) {
 	node := w.node()
 	dest := int64(w.count(`SELECT id FROM destination WHERE name = 'relay'`))
 	for range 3 {
-		if _, err := claimShards(context.Background(), w.pool, node, dest, 5); err != nil {
+		if _, err := claimShards(context.Background(), w.pool, claimOf{node, dest, 1 << 40, 5}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	w.post(small, testMessage)
 	w.plan(true)
-	claims, err := claimShards(context.Background(), w.pool, node, dest, 4)
+	claims, err := claimShards(context.Background(), w.pool, claimOf{node, dest, 1 << 40, 4})
 	if err != nil {
 		t.Fatal(err)
 	}

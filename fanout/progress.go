@@ -176,7 +176,8 @@ type Status struct {
 	Oldest       time.Time // acceptance of the oldest that is not finished; zero if none is
 	Nodes        []Node
 	Destinations []Destination
-	Holds        []Hold // as Holds tells them
+	Holds        []Hold   // as Holds tells them
+	Throttle     Throttle // what limits all that goes out
 }
 
 // Node is a process that sends.
@@ -229,6 +230,9 @@ func (e *Engine) Status(ctx context.Context) (Status, error) {
 		return Status{}, err
 	}
 	if s.Holds, err = e.Holds(ctx); err != nil {
+		return Status{}, err
+	}
+	if s.Throttle, err = e.Throttled(ctx); err != nil {
 		return Status{}, err
 	}
 	s.Destinations, err = e.withLanes(ctx, s.Destinations)

@@ -29,6 +29,7 @@ type run struct {
 	journal journal
 	lost    error // why it is not ours any more
 	short   bool  // not all of it is to be sent: the rest is given back
+	yields  bool  // it is given back: others go first
 	gone    bool  // it was dismissed
 }
 
@@ -45,6 +46,9 @@ func newRun(c claim, who *recipients, m *message, l *lane) *run {
 
 // checkEvery is how many members go by before those to come are asked for whether they left.
 const checkEvery = 50
+
+// isNotice says whether it is a notice, by its turn.
+func (r *run) isNotice() bool { return r.Turn == noticeTurn }
 
 // list is whose member stands at a place.
 func (r *run) list(place int) int64 {
@@ -84,6 +88,7 @@ type batch struct {
 	personal smtpclient.Text // the recipient's own header fields
 	original smtpclient.Text // who it was for, where it goes to somebody else
 	refused  []refusal       // by recipient
+	ticket   ticket          // its room in what may go out at all
 	local    bool            // what was answered is our own word: no server said it
 }
 
@@ -103,7 +108,7 @@ func (b *batch) fill(r *run, limit int, laneOf func(domain string) *lane) bool {
 		limit = 1
 	}
 	b.run, b.from, b.to, b.lane, b.message = r, r.next, r.next, r.lane, m
-	b.who, b.refused = b.who[:0], b.refused[:0]
+	b.who, b.refused, b.ticket = b.who[:0], b.refused[:0], ticket{}
 	b.envelope = smtpclient.Envelope{To: b.envelope.To[:0], Size: m.size, EightBit: m.eightbit, UTF8: m.utf8, From: m.sender}
 	domain := ""
 	for end := min(r.checked, len(r.members)); b.to < end && len(b.who) < limit; {
@@ -176,6 +181,7 @@ func splitAddress(s string) smtp.Address {
 func (b *batch) cut(n int) {
 	b.to = b.who[n]
 	b.run.next = b.to
+	b.refund(n)
 	b.who = b.who[:n]
 	b.envelope.To = b.envelope.To[:n]
 	if len(b.refused) > n {
@@ -188,6 +194,14 @@ func (b *batch) cut(n int) {
 func (b *batch) putBack() {
 	b.run.next = b.from
 	b.run.flying--
+	b.refund(0)
+}
+
+// refund gives back what the batch took of what may go out beyond its first keep copies.
+func (b *batch) refund(keep int) {
+	if b.ticket.copies > keep {
+		b.lane.traffic.throttle.refund(b, keep)
+	}
 }
 
 // note keeps what the server said to the envelope.

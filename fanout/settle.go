@@ -112,9 +112,9 @@ func (r *run) pass(to int) {
 }
 
 // stopped says whether nothing more of the run is to be begun: somebody holds it, or dropped it, or
-// its post is being stopped.
+// its post is being stopped, or it gives way.
 func (r *run) stopped() bool {
-	return r.stop != nil && r.stop.Load() || r.message != nil && r.message.verdicts.stop.Load()
+	return r.yields || r.stop != nil && r.stop.Load() || r.message != nil && r.message.verdicts.stop.Load()
 }
 
 // shorten leaves the places that were not given to a batch to whoever claims the shard next.

@@ -143,6 +143,7 @@ func (t *traffic) tell() {
 	tick := time.NewTicker(t.pace.tell)
 	defer tick.Stop()
 	var last []byte
+	var told Throttle
 	for {
 		select {
 		case <-t.soft.Done():
@@ -152,6 +153,9 @@ func (t *traffic) tell() {
 		now, err := json.Marshal(t.states())
 		if err == nil && !bytes.Equal(now, last) {
 			err = saveLanes(t.soft, t.pool, t.node, now)
+		}
+		if err == nil {
+			told, err = t.tellThrottle(told)
 		}
 		switch {
 		case err == nil:

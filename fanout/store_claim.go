@@ -65,7 +65,7 @@ type claim struct {
 const sqlClaim = `
 		WITH next AS MATERIALIZED (
 			SELECT s.id, ` + heldShard + ` AS held FROM shard s
-			WHERE s.dest = $2 AND s.state = 'ready'
+			WHERE s.dest = $2 AND s.state = 'ready' AND s.turn <= $4
 				AND EXISTS (SELECT FROM node n WHERE n.id = $1 AND n.dead IS NULL)
 			ORDER BY s.turn, s.id LIMIT $3 FOR UPDATE OF s SKIP LOCKED),
 		claimed AS (
@@ -78,19 +78,26 @@ const sqlClaim = `
 			WHERE id = $2 AND turn < (SELECT max(turn) FROM claimed WHERE NOT held))
 		SELECT * FROM claimed ORDER BY turn, id`
 
+// claimOf is what is to be claimed.
+type claimOf struct {
+	node, dest int64
+	last       int64 // turn
+	limit      int
+}
+
 // claimShards takes the next ready shards of a destination for a node whose row is not dead, by turn.
 // What it meets that may not be sent it puts by, once, so that it need not be passed over each time.
-func claimShards(ctx context.Context, q querier, node, dest int64, limit int) ([]claim, error) {
+func claimShards(ctx context.Context, q querier, of claimOf) ([]claim, error) {
 	var claims []claim
 	for {
-		found, err := collect[claim](ctx, q, sqlClaim, node, dest, limit-len(claims))
+		found, err := collect[claim](ctx, q, sqlClaim, of.node, of.dest, of.limit-len(claims), of.last)
 		if err != nil {
 			return claims, fmt.Errorf("claim: %w", err)
 		}
 		met := len(found)
 		found = slices.DeleteFunc(found, func(c claim) bool { return c.Held })
 		claims = append(claims, found...)
-		if len(found) == met || len(claims) >= limit {
+		if len(found) == met || len(claims) >= of.limit {
 			return claims, nil
 		}
 	}

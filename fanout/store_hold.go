@@ -106,7 +106,7 @@ const sqlReadyHeld = `
 			JOIN shard o ON o.fanout = f.fanout AND o.dest = f.dest AND o.state = 'held' AND o.given_up = ''
 			ORDER BY o.id LIMIT $1 FOR UPDATE OF o SKIP LOCKED),
 		level AS (
-			SELECT o.id, GREATEST(d.turn - min(o.turn) OVER (PARTITION BY o.fanout, o.dest), 0) AS later
+			SELECT o.id, CASE WHEN o.turn > 0 THEN GREATEST(d.turn - min(o.turn) OVER (PARTITION BY o.fanout, o.dest), 0) ELSE 0 END AS later
 			FROM locked l JOIN shard o ON o.id = l.id JOIN destination d ON d.id = o.dest),
 		moved AS (
 			UPDATE shard o SET state = CASE WHEN o.list IS NULL THEN 'ready' ELSE 'queued' END, turn = o.turn + l.later

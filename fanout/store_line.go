@@ -10,8 +10,8 @@ const sqlOldest = `(SELECT o.fanout FROM shard o
 			WHERE o.list = w.list AND o.dest = w.dest AND o.state IN ('queued', 'ready', 'claimed') ORDER BY o.fanout LIMIT 1)`
 
 // The parts that look up rows have limits, so that PostgreSQL goes to each in the index whatever
-// statistics say of a table that was empty a moment ago. What is made ready goes level with what is
-// being sent now: nobody waited for it before.
+// statistics say of a table that was empty a moment ago. What is made ready goes a step after what is
+// being sent now, as if it came just now: nobody waited for it before.
 const sqlAdvance = `
 		WITH next AS MATERIALIZED (
 			SELECT w.list, w.dest, ` + sqlOldest + ` AS fanout FROM unnest($1::bigint[], $2::bigint[]) AS w(list, dest)),
@@ -21,9 +21,9 @@ const sqlAdvance = `
 				WHERE s.list = n.list AND s.dest = n.dest AND s.fanout = n.fanout AND s.state = 'queued'
 				ORDER BY s.id LIMIT 1000000 FOR UPDATE SKIP LOCKED) q),
 		level AS MATERIALIZED (
-			SELECT l.fanout, l.dest, GREATEST(0, d.turn - l.turn,
-				(SELECT r.turn FROM shard r WHERE r.dest = l.dest AND r.state = 'ready' ORDER BY r.turn LIMIT 1) - l.turn) AS later
-			FROM (SELECT fanout, dest, min(turn) AS turn FROM locked GROUP BY fanout, dest) l JOIN destination d ON d.id = l.dest),
+			SELECT l.fanout, l.dest, GREATEST(0, ` + sqlLevel + ` + COALESCE(x.step, 0) - l.turn) AS later
+			FROM (SELECT fanout, dest, min(turn) AS turn FROM locked GROUP BY fanout, dest) l
+			JOIN destination d ON d.id = l.dest LEFT JOIN fanout_share x ON x.fanout = l.fanout AND x.dest = l.dest),
 		moved AS (
 			UPDATE fanout_share s SET start = s.start + l.later FROM level l WHERE s.fanout = l.fanout AND s.dest = l.dest)
 		UPDATE shard s SET state = 'ready', turn = s.turn + v.later

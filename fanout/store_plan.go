@@ -321,29 +321,25 @@ func savePlans(ctx context.Context, tx pgx.Tx, plans []*planRow) error {
 }
 
 // planNotices makes a fan-out of one for notices that wait, up to limit, and returns how many. They
-// go level with what is being sent now.
+// go before all posts.
 func planNotices(ctx context.Context, tx pgx.Tx, dest int64, limit int) (int64, error) {
 	var n int64
 	err := tx.QueryRow(ctx, `
 		WITH waiting AS (
 			SELECT id, list, address, made FROM notice WHERE planned IS NULL
 			ORDER BY made, id LIMIT @limit FOR UPDATE SKIP LOCKED),
-		level AS (
-			SELECT GREATEST(d.turn, (SELECT r.turn FROM shard r
-				WHERE r.dest = d.id AND r.state = 'ready' ORDER BY r.turn LIMIT 1)) AS turn
-			FROM destination d WHERE d.id = @dest),
 		f AS (
 			INSERT INTO fanout (notice, list, verp, ordered, accepted, expires, lists, addresses, planned, copies)
 			SELECT id, list, false, false, made, now() + @keep::interval,
 				CASE WHEN list IS NULL THEN '{}' ELSE ARRAY[list] END, ARRAY[address], now(), 1
 			FROM waiting RETURNING id),
 		s AS (
-			INSERT INTO shard (fanout, dest, turn, size) SELECT f.id, @dest, level.turn, 1 FROM f, level RETURNING id),
+			INSERT INTO shard (fanout, dest, turn, size) SELECT f.id, @dest, @turn, 1 FROM f RETURNING id),
 		m AS (
 			INSERT INTO shard_members (shard, members) SELECT id, '{-1}' FROM s),
 		marked AS (
 			UPDATE notice n SET planned = now() FROM waiting w WHERE n.id = w.id)
-		SELECT count(*) FROM waiting`, pgx.NamedArgs{"dest": dest, "limit": limit, "keep": keepTrying}).Scan(&n)
+		SELECT count(*) FROM waiting`, pgx.NamedArgs{"dest": dest, "turn": noticeTurn, "limit": limit, "keep": keepTrying}).Scan(&n)
 	if err != nil {
 		return 0, fmt.Errorf("notices: %w", err)
 	}

@@ -28,6 +28,7 @@ type traffic struct {
 	options     smtpclient.Options
 	connections int // to a destination, of all nodes together
 	rules       rules
+	throttle    *throttle // of all that goes out; nil: none
 	tally       *tally
 	encryption  Encryption
 	living      *atomic.Int64
@@ -209,6 +210,7 @@ const readyPage = 500
 func (t *traffic) claimAll() error {
 	begin := t.crowded
 	t.crowded = 0
+	t.throttle.begin()
 	if err := t.claimAfter(begin, math.MaxInt64); err != nil || begin == 0 {
 		return err
 	}
@@ -262,14 +264,21 @@ func (t *traffic) liftAll(l *lane, d readyDest) {
 
 // claim takes as many shards for a lane as it has room for, and reads them.
 func (t *traffic) claim(l *lane, d readyDest) error {
-	n := l.room()
-	if n == 0 {
-		if t.crowded == 0 && l.shared() {
+	room := l.room()
+	of := claimOf{t.node, d.ID, math.MaxInt64, t.throttle.allows(room)}
+	if of.limit == 0 {
+		if t.crowded == 0 && (l.shared() || room > 0) {
 			t.crowded = d.ID - 1
 		}
-		return nil
+		if t.throttle == nil || l.domain != "" { // where no notice is
+			return nil
+		}
+		if of.limit, of.last = l.noticeRoom(), noticeTurn; of.limit == 0 {
+			return nil
+		}
 	}
-	claims, err := claimShards(t.soft, t.pool, t.node, d.ID, n) // some may be ours though it failed
+	claims, err := claimShards(t.soft, t.pool, of) // some may be ours though it failed
+	t.throttle.claimed(len(claims))
 	if !l.inherit(&d) {
 		err = errors.Join(err, clearFailures(t.soft, t.pool, d.ID))
 	}

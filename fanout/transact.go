@@ -110,7 +110,7 @@ func (w *worker) following(b *batch) (*batch, *smtpclient.Envelope) {
 		w.peeked = next
 		return nil, nil
 	}
-	if _, ok := next.lane.book(len(next.who)); !ok {
+	if _, why := next.book(); why != nil {
 		w.peeked = next
 		return nil, nil
 	}

@@ -20,6 +20,7 @@ type worker struct {
 	after   *run // from which a batch was put back, while current already was another
 	peeked  *batch
 	pending *run // its outcome is at the committer
+	queued  bool // it waits for room in what may go out at all
 	surplus bool // the server does not want as many connections
 	spare   [3]batch
 	turn    int
@@ -48,6 +49,7 @@ func (w *worker) work() {
 
 // abandon lets go of everything without saving.
 func (w *worker) abandon() {
+	w.queues(false)
 	w.hangUp()
 	for _, r := range []*run{w.current, w.after, w.pending} {
 		if r != nil {
@@ -96,6 +98,7 @@ func (w *worker) resign() {
 
 // rest settles what is open before the worker waits.
 func (w *worker) rest() {
+	w.queues(false)
 	w.saved()
 	if w.lane.mixed && w.link != nil {
 		w.putBy()

@@ -209,6 +209,15 @@ func (b *backlog) collect(gauge, _ emit) {
 	gauge(describe("queue_held_copies", "Copies not tried yet that a hold keeps."), float64(b.last.Held))
 	gauge(describe("queue_all_held", "1 while all outgoing mail is held."), oneIf(b.last.AllHeld()))
 	gauge(describe("queue_full", "1 while so much waits that new posts are put off."), oneIf(b.full()))
+	if th := b.last.Throttle; th.Rate.N > 0 || th.Window.N > 0 {
+		throttled := describe("queue_throttled", "1 while copies wait because of a limit on all that goes out.", "limit")
+		gauge(throttled, oneIf(heldBack(th) == "rate"), "rate")
+		gauge(throttled, oneIf(heldBack(th) == "window_limit"), "window_limit")
+		if th.Window.N > 0 {
+			gauge(describe("queue_window_copies", "Copies that went out in the span of window_limit."), float64(th.Used))
+			gauge(describe("queue_window_limit_copies", "Copies that may go out in the span of window_limit."), float64(th.Window.N))
+		}
+	}
 	gauge(describe("queue_set_aside", "Fan-outs and shards set aside for somebody to look."), float64(b.last.Aside))
 	gauge(describe("queue_figures_at_least", "1 if the queue is so long that its figures are the least there is."), oneIf(b.last.More))
 	age := 0.0

@@ -195,6 +195,12 @@ func (n *node) newEngine() (*fanout.Engine, error) {
 			return nil, fmt.Errorf("redirect_all_to: %w", err)
 		}
 	}
+	if c.Rate, err = fanout.ParseRate(n.cfg.Rate); err != nil {
+		return nil, fmt.Errorf("rate: %w", err)
+	}
+	if c.Window, err = fanout.ParseWindow(n.cfg.WindowLimit); err != nil {
+		return nil, fmt.Errorf("window_limit: %w", err)
+	}
 	if c.Relays, err = relays(n.cfg.Relay); err != nil {
 		return nil, fmt.Errorf("relay: %w", err)
 	}

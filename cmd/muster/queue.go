@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -23,7 +24,16 @@ type queueView struct {
 	Nodes        []nodeView        `json:"nodes"`
 	Destinations []destinationView `json:"destinations"`
 	Holds        []holdView        `json:"holds"`
-	Full         bool              `json:"full"` // more waits than max_backlog, new posts are put off
+	Throttle     *throttleView     `json:"throttle"` // null where nothing limits what goes out
+	Full         bool              `json:"full"`     // more waits than max_backlog, new posts are put off
+}
+
+type throttleView struct {
+	Rate        string `json:"rate,omitempty"`
+	WindowLimit string `json:"window_limit,omitempty"`
+	Used        int64  `json:"used"` // of the window
+	// HeldBack is which of them copies wait for: rate, window_limit, or neither.
+	HeldBack string `json:"held_back,omitempty"`
 }
 
 type nodeView struct {
@@ -86,6 +96,9 @@ func viewQueue(s fanout.Status) queueView {
 		Unplanned: s.Unplanned, Waiting: s.Waiting, Held: s.Held, Deferred: s.Deferred, Aside: s.Aside, More: s.More, Oldest: moment(s.Oldest),
 		Nodes: []nodeView{}, Destinations: []destinationView{}, Holds: []holdView{},
 	}
+	if t := s.Throttle; t.Rate.N > 0 || t.Window.N > 0 {
+		v.Throttle = &throttleView{Rate: t.Rate.String(), WindowLimit: spanText(t.Window), Used: t.Used, HeldBack: heldBack(t)}
+	}
 	for _, n := range s.Nodes {
 		v.Nodes = append(v.Nodes, nodeView{n.Host, n.Since, n.Seen, n.Alive, n.Stopped})
 	}
@@ -99,6 +112,42 @@ func viewQueue(s fanout.Status) queueView {
 		v.Holds = append(v.Holds, viewHold(h))
 	}
 	return v
+}
+
+// spanText is a window as the setting has it.
+func spanText(r fanout.Rate) string {
+	if r.N == 0 {
+		return ""
+	}
+	if hours := r.Per.Hours(); hours == float64(int(hours)) {
+		return fmt.Sprintf("%d/%dh", r.N, int(hours))
+	}
+	return fmt.Sprintf("%d/%s", r.N, r.Per)
+}
+
+// heldBack is which limit copies wait for, "" for none.
+func heldBack(t fanout.Throttle) string {
+	switch {
+	case t.Closed:
+		return "window_limit"
+	case t.Waiting:
+		return "rate"
+	}
+	return ""
+}
+
+func (v *throttleView) text() string {
+	text := ""
+	if v.Rate != "" {
+		text = "rate " + v.Rate
+	}
+	if v.WindowLimit != "" {
+		text = strings.TrimPrefix(fmt.Sprintf("%s, window_limit %s: %d used", text, v.WindowLimit, v.Used), ", ")
+	}
+	if v.HeldBack != "" {
+		text += "; copies wait for the " + v.HeldBack
+	}
+	return text
 }
 
 // moment is nil for never.
@@ -118,6 +167,9 @@ func (s *services) printQueue(v queueView, holds []fanout.Hold) error {
 	}
 	if v.Full {
 		s.say("more copies wait than max_backlog (%d): new posts are answered 451 until fewer do", s.cfg.MaxBacklog)
+	}
+	if v.Throttle != nil {
+		s.say("%s", v.Throttle.text())
 	}
 	if v.Oldest != nil && v.Unplanned+v.Waiting+v.Deferred > 0 {
 		s.say("the oldest was accepted %s", v.Oldest.Local().Format(time.DateTime))

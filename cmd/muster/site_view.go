@@ -49,6 +49,9 @@ func (v siteView) Queue(ctx context.Context) (admin.Backlog, error) {
 	b := admin.Backlog{
 		Unplanned: s.Unplanned, Waiting: s.Waiting, Deferred: s.Deferred, Held: s.Held, Most: v.engine.MaxBacklog(), More: s.More, Oldest: s.Oldest,
 	}
+	b.Throttle = admin.Throttle{
+		Rate: s.Throttle.Rate.String(), Window: spanText(s.Throttle.Window), Used: s.Throttle.Used, HeldBack: heldBack(s.Throttle),
+	}
 	for _, n := range s.Nodes {
 		b.Nodes = append(b.Nodes, admin.Node{Name: n.Host, Since: n.Since, Seen: n.Seen, Alive: n.Alive, Stopped: n.Stopped})
 	}

@@ -111,6 +111,8 @@ func (c *Config) check() error {
 		{"tls_key", checkPair(c.TLSCert, c.TLSKey)},
 		{"base_url", checkBaseURL(c.BaseURL)},
 		{"relay", checkRelays(c.Relay)},
+		{"rate", checkWith(fanout.ParseRate, c.Rate)},
+		{"window_limit", checkWith(fanout.ParseWindow, c.WindowLimit)},
 		{"max_refused", checkPercent(c.MaxRefused)},
 		{"redirect_all_to", checkRedirect(c.RedirectAllTo)},
 		{"tls_out", checkEncryption(c.TLSOut)},
@@ -266,6 +268,11 @@ func checkRelay(s string) error {
 		return fmt.Errorf("%q is not smtp://[user:password@]host:port or smtps://…", hidePassword(s))
 	}
 	return nil
+}
+
+func checkWith(parse func(string) (fanout.Rate, error), s string) error {
+	_, err := parse(s)
+	return err
 }
 
 func checkPercent(n int) error {

@@ -23,6 +23,8 @@ type Config struct {
 	Resolver            string        `koanf:"resolver"`
 	ResolverDNSSEC      bool          `koanf:"resolver_dnssec"`
 	Connections         int           `koanf:"connections"`
+	Rate                string        `koanf:"rate"`
+	WindowLimit         string        `koanf:"window_limit"`
 	MaxBacklog          int           `koanf:"max_backlog"`
 	WarnLate            time.Duration `koanf:"warn_late"`
 	MaxRefused          int           `koanf:"max_refused"`
