@@ -48,6 +48,9 @@ func (s *Site) showSettings(v *visit) error {
 func (s *Site) renderSettings(v *visit, code int, value func(key string) string, errs formErrors) error {
 	p := settingsPage{listFrame: v.listFrame("settings"), Errors: errs}
 	for _, setting := range lists.Settings() {
+		if setting.Admin && !v.actor.Admin {
+			continue
+		}
 		p.Settings = append(p.Settings, v.settingInput("setting", setting, value(setting.Key), errs[setting.Key]))
 	}
 	return v.show(code, "settings", p)

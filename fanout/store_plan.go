@@ -40,9 +40,11 @@ const sqlUnplanned = `
 			COALESCE((SELECT d.name FROM list l JOIN domain d ON d.id = l.domain WHERE l.id = p.list), '') AS host
 		FROM post p
 		WHERE p.id = ANY(ARRAY(SELECT id FROM first)) AND p.state = 'accepted' AND p.planned IS NULL
-		ORDER BY p.accepted, p.id LIMIT $1 FOR NO KEY UPDATE OF p SKIP LOCKED`
+		ORDER BY p.accepted + COALESCE((SELECT CASE l.priority WHEN 'high' THEN interval '-1 minute' WHEN 'low' THEN interval '1 minute' END
+			FROM list l WHERE l.id = p.list), interval '0'), p.id LIMIT $1 FOR NO KEY UPDATE OF p SKIP LOCKED`
 
-// lockUnplanned takes the oldest posts that wait. Posts of a list are begun one after the other, the
+// lockUnplanned takes the oldest posts that wait, those of a list with a high priority as if they had come
+// a minute earlier, of one with a low priority a minute later. Posts of a list are begun one after the other, the
 // next when all shards of the last are made, so that what is before a shard is known when it is made.
 func lockUnplanned(ctx context.Context, tx pgx.Tx, limit int) ([]unplannedPost, error) {
 	found, err := collect[unplannedPost](ctx, tx, sqlUnplanned, limit, waitingPage)

@@ -28,6 +28,13 @@ const (
 	PostModerators = "moderators" // others' posts are held
 )
 
+// Values of priority.
+const (
+	PriorityHigh   = "high"
+	PriorityNormal = "normal"
+	PriorityLow    = "low"
+)
+
 // Values of join_policy: at once, after confirmation by mail, after a moderator, after both, never.
 const (
 	JoinOpen     = "open"
@@ -60,6 +67,7 @@ type List struct {
 	VERP        int    `db:"verp"` // 0 never, 1 every post, n every nth
 	Tracking    string
 	Siblings    string // addresses, ", " between
+	Priority    string // of the list's copies among others'
 	Created     time.Time
 }
 

@@ -19,6 +19,9 @@ func (s *Service) SetList(ctx context.Context, by Actor, listID int64, changes [
 			return err
 		}
 		l = before
+		if err := l.mayChange(by, changes); err != nil {
+			return err
+		}
 		if err := l.set(changes); err != nil {
 			return err
 		}

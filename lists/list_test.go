@@ -124,6 +124,29 @@ func TestSetList(t *testing.T) {
 	}
 }
 
+// A priority is at the cost of other lists: owners cannot give their own one.
+func TestPriorityIsForAdministrators(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	l := s.list("dev@a.example", nil, "ann@x.example")
+	set := func(by lists.Actor, value string) (lists.List, error) {
+		return s.SetList(t.Context(), by, l.ID, []lists.Change{{Key: "name", Value: "Dev"}, {Key: "priority", Value: value}})
+	}
+	_, err := set(as("ann@x.example"), "high")
+	wantKind(t, err, lists.Denied)
+	if got, err := set(as("ann@x.example"), "normal"); err != nil || got.Name != "Dev" {
+		t.Errorf("what stays is no change: %+v, %v", got, err)
+	}
+	if _, err := set(lists.CLI(), "low"); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.ListByID(t.Context(), lists.CLI(), l.ID); err != nil || got.Priority != lists.PriorityLow {
+		t.Errorf("%+v, %v", got, err)
+	}
+	_, err = set(lists.CLI(), "highest")
+	wantKind(t, err, lists.Invalid)
+}
+
 func TestPrivateListIsUnknownToStrangers(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

@@ -12,7 +12,7 @@ func TestSettingsErrorsNameWhatIsRight(t *testing.T) {
 		code   string
 		says   []string
 	}{
-		{Change{"expm", "anyone"}, "setting.unknown", []string{`"expm"`, "did you mean expn?", "name, description, advertised, expn, post_policy, join_policy, verp, tracking, siblings"}},
+		{Change{"expm", "anyone"}, "setting.unknown", []string{`"expm"`, "did you mean expn?", "name, description, advertised, expn, post_policy, join_policy, verp, tracking, siblings, priority"}},
 		{Change{"post-policy", "anyone"}, "setting.unknown", []string{"did you mean post_policy?"}},
 		{Change{"zzzzzzzz", "1"}, "setting.unknown", []string{"the settings are name, description"}},
 		{Change{"", "1"}, "setting.unknown", []string{"the settings are name"}},
@@ -86,7 +86,7 @@ func TestSettingsGoThereAndBack(t *testing.T) {
 
 func TestDefaultsOfTheTableAreThoseOfTheSchema(t *testing.T) {
 	t.Parallel()
-	fresh := List{Advertised: true, Expn: ExpnMembers, PostPolicy: PostMembers, JoinPolicy: JoinConfirm, VERP: 1, Tracking: TrackOff}
+	fresh := List{Advertised: true, Expn: ExpnMembers, PostPolicy: PostMembers, JoinPolicy: JoinConfirm, VERP: 1, Tracking: TrackOff, Priority: PriorityNormal}
 	for _, s := range Settings() {
 		if fresh.Get(s.Key) != s.Default {
 			t.Errorf("%s: the table says %q", s.Key, s.Default)

@@ -25,6 +25,7 @@ type listView struct {
 	VERP        any       `json:"verp"` // true, false, or for every how manieth post
 	Tracking    string    `json:"tracking"`
 	Siblings    string    `json:"siblings"`
+	Priority    string    `json:"priority"`
 	Created     time.Time `json:"created"`
 }
 
@@ -40,7 +41,8 @@ type listDetail struct {
 func viewList(l lists.List) listView {
 	return listView{
 		Address: l.Address().String(), Name: l.Name, Description: l.Description, Advertised: l.Advertised, Expn: l.Expn,
-		PostPolicy: l.PostPolicy, JoinPolicy: l.JoinPolicy, VERP: viewVERP(l.VERP), Tracking: l.Tracking, Siblings: l.Siblings, Created: l.Created,
+		PostPolicy: l.PostPolicy, JoinPolicy: l.JoinPolicy, VERP: viewVERP(l.VERP), Tracking: l.Tracking, Siblings: l.Siblings,
+		Priority: l.Priority, Created: l.Created,
 	}
 }
 
