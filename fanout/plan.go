@@ -122,8 +122,8 @@ func (p *planner) notices(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	var n int64
-	err = inTx(ctx, p.pool, func(tx pgx.Tx) error {
-		n, err = planNotices(ctx, tx, dest, noticeStep)
+	err = again(func() error { // one statement: a transaction around it would be two round trips more in each round
+		n, err = planNotices(ctx, p.pool, dest, noticeStep)
 		return err
 	})
 	return n > 0, err

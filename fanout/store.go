@@ -42,10 +42,14 @@ const maxTries = 5
 // inTx runs fn in a transaction and commits if it returns nil. A deadlock or serialization failure
 // runs it again from the start.
 func inTx(ctx context.Context, pool *pgxpool.Pool, fn func(tx pgx.Tx) error) error {
-	var err error
+	return again(func() error { return pgx.BeginFunc(ctx, pool, fn) })
+}
+
+// again does what may lose a race until it does not, or has maxTries times.
+func again(do func() error) (err error) {
 	for range maxTries {
-		if err = pgx.BeginFunc(ctx, pool, fn); !lostRace(err) {
-			return err
+		if err = do(); !lostRace(err) {
+			break
 		}
 	}
 	return err

@@ -324,9 +324,9 @@ func savePlans(ctx context.Context, tx pgx.Tx, plans []*planRow) error {
 
 // planNotices makes a fan-out of one for notices that wait, up to limit, and returns how many. They
 // go before all posts.
-func planNotices(ctx context.Context, tx pgx.Tx, dest int64, limit int) (int64, error) {
+func planNotices(ctx context.Context, q querier, dest int64, limit int) (int64, error) {
 	var n int64
-	err := tx.QueryRow(ctx, `
+	err := q.QueryRow(ctx, `
 		WITH waiting AS (
 			SELECT id, list, address, made FROM notice WHERE planned IS NULL
 			ORDER BY made, id LIMIT @limit FOR UPDATE SKIP LOCKED),
