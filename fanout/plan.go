@@ -26,10 +26,10 @@ const (
 	ownShards = 25
 	// noticeStep is how many notices are planned at once.
 	noticeStep = 50
-	// beginBatch is how many posts are begun in one transaction, and beginSteps how many of those there
-	// are before a fan-out that is begun has its step.
+	// beginBatch is how many posts are begun in one transaction, and beginTime how long more are while some
+	// wait: a fan-out that is begun, which has shards to send by then, has its step after it.
 	beginBatch = 20
-	beginSteps = 5
+	beginTime  = time.Second
 )
 
 // noticeTurn is the turn of notices: before all posts.
@@ -129,9 +129,9 @@ func (p *planner) notices(ctx context.Context) (bool, error) {
 	return n > 0, err
 }
 
-// beginSome begins posts until none waits or there were enough.
+// beginSome begins posts until none waits or it has taken long enough.
 func (p *planner) beginSome(ctx context.Context) (began bool, err error) {
-	for range beginSteps {
+	for start := time.Now(); time.Since(start) < beginTime; {
 		n, err := p.begin(ctx, beginBatch)
 		if err != nil || n == 0 {
 			return began, err
