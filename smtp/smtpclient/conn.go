@@ -34,6 +34,7 @@ type Conn struct {
 	timeouts Timeouts
 	hurry    time.Duration // see Hurry
 	lockStep bool
+	lmtp     bool
 	tlsState *tls.ConnectionState
 	tlsErr   error
 
@@ -80,7 +81,7 @@ func (s *stream) expect(within time.Duration) { s.within, s.armed = within, fals
 const readBuffer = 4 * maxLine
 
 func newConn(host string, raw net.Conn, o *Options) *Conn {
-	c := &Conn{host: host, raw: raw, timeouts: o.Timeouts.withDefaults(), lockStep: o.LockStep}
+	c := &Conn{host: host, raw: raw, timeouts: o.Timeouts.withDefaults(), lockStep: o.LockStep, lmtp: o.LMTP}
 	c.answer = &c.answers[0]
 	c.use(raw)
 	return c

@@ -137,12 +137,17 @@ func (c *Conn) Finish(next *Envelope) (*smtp.Reply, error) {
 	}
 	c.commands = append(c.commands, ".\r\n"...)
 	c.phase = phaseIdle
+	answer := c.answer // begin takes the other
 	if next != nil {
 		c.begin(next)
 	}
 	if err := c.write(StageDot); err != nil {
 		return unfinished(err)
 	}
+	if c.lmtp {
+		return c.readOutcomes(answer)
+	}
+	c.sent++
 	return c.readOutcome()
 }
 
@@ -165,11 +170,38 @@ func (c *Conn) readOutcome() (*smtp.Reply, error) {
 	case reply.Code/100 == 3:
 		return nil, c.fail(&Error{Stage: StageDot, InDoubt: true, Err: ErrOutOfStep})
 	}
-	c.sent++
 	if reply.Code == smtp.CodeUnavailable {
 		return reply, c.fail(&Error{Stage: StageDot, Reply: reply, Err: reply})
 	}
 	return reply, nil
+}
+
+// readOutcomes reads the reply to each recipient that was accepted (RFC 2033 §4.2). What it returns is
+// the first yes, or else the first no; nil, with an error, where not all have come.
+func (c *Conn) readOutcomes(a *Answer) (*smtp.Reply, error) {
+	c.sent++
+	a.Each = append(a.Each, a.Rcpt...)
+	clear(a.Each)
+	var said *smtp.Reply
+	left := a.Accepted
+	for i, refused := range a.Rcpt {
+		if refused != nil {
+			continue
+		}
+		reply, err := c.readOutcome()
+		a.Each[i] = reply
+		left--
+		if reply == nil || err != nil && left > 0 {
+			return nil, err
+		}
+		if said == nil || reply.Positive() && !said.Positive() {
+			said = reply
+		}
+		if err != nil {
+			return said, err
+		}
+	}
+	return said, nil
 }
 
 // write sends queued text, then queued commands, in one system call where the text is short.

@@ -5,13 +5,14 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"strings"
 	"time"
 
 	"muster/smtp"
 )
 
-// Dial connects to addr ("host:port", the host a name or an IP address), reads the greeting and
-// says EHLO; it starts TLS and signs in as the options say. ctx bounds all of that and nothing
+// Dial connects to addr ("host:port", the host a name or an IP address, or the path of a unix socket,
+// which begins with a slash), reads the greeting and says EHLO; it starts TLS and signs in as the options say. ctx bounds all of that and nothing
 // after it. An error is an *Error.
 func Dial(ctx context.Context, addr string, o Options) (*Conn, error) {
 	c, err := dial(ctx, addr, &o)
@@ -63,12 +64,16 @@ func withCause(ctx context.Context, err error) error {
 func connect(ctx context.Context, addr string, o *Options) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, o.Timeouts.withDefaults().Connect)
 	defer cancel()
+	network := "tcp"
+	if isSocket(addr) {
+		network = "unix"
+	}
 	if o.DialContext != nil {
-		return o.DialContext(ctx, "tcp", addr)
+		return o.DialContext(ctx, network, addr)
 	}
 	// Keep-alive probes find a server that vanished while a connection waits for work.
 	d := net.Dialer{KeepAlive: 30 * time.Second}
-	return d.DialContext(ctx, "tcp", addr)
+	return d.DialContext(ctx, network, addr)
 }
 
 // open goes from a connection to one that Begin may be called on.
@@ -132,14 +137,22 @@ func (c *Conn) helloName(o *Options) string {
 	return "[" + ip.String() + "]"
 }
 
-// hello says EHLO, and HELO to a server that does not know it (RFC 5321 §3.2).
+// isSocket says whether an address is that of a unix socket.
+func isSocket(addr string) bool { return strings.HasPrefix(addr, "/") }
+
+// hello says EHLO, and HELO to a server that does not know it (RFC 5321 §3.2); LMTP has LHLO, and nothing
+// before it (RFC 2033 §4.1).
 func (c *Conn) hello(name string) error {
 	c.ext = Extensions{}
-	code, reply, err := c.sayHello("EHLO ", name)
+	verb := "EHLO "
+	if c.lmtp {
+		verb = "LHLO "
+	}
+	code, reply, err := c.sayHello(verb, name)
 	if err != nil {
 		return err
 	}
-	if code/100 == 5 {
+	if code/100 == 5 && !c.lmtp {
 		c.ext = Extensions{}
 		if code, reply, err = c.sayHello("HELO ", name); err != nil {
 			return err
@@ -185,6 +198,9 @@ func (c *Conn) sayHello(verb, name string) (int, *smtp.Reply, error) {
 }
 
 func isLoopbackHost(addr string) bool {
+	if isSocket(addr) {
+		return true
+	}
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
 		return false
@@ -195,6 +211,9 @@ func isLoopbackHost(addr string) bool {
 
 // isLoopback says whether the other end is on this machine.
 func (c *Conn) isLoopback() bool {
+	if isSocket(c.host) {
+		return true
+	}
 	ap, err := netip.ParseAddrPort(c.raw.RemoteAddr().String())
 	return err == nil && ap.Addr().Unmap().IsLoopback()
 }

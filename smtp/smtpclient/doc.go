@@ -1,7 +1,8 @@
-// Package smtpclient is one outgoing SMTP connection, built for a sender that keeps it busy.
+// Package smtpclient is one outgoing SMTP or LMTP connection, built for a sender that keeps it busy.
 //
 // It follows
 //
+//   - RFC 2033, LMTP: LHLO (§4.1), a reply for each recipient after the text (§4.2)
 //   - RFC 5321, Simple Mail Transfer Protocol: dialogue (§3), replies (§4.2), transparency (§4.5.2), timeouts (§4.5.3.2)
 //   - RFC 2920, PIPELINING
 //   - RFC 1870 (SIZE), RFC 6152 (8BITMIME), RFC 6531 and RFC 6532 (SMTPUTF8), RFC 3461 and RFC 6533 (DSN), RFC 9422 (LIMITS)
@@ -33,6 +34,9 @@
 // Flush or Finish returned. Segments are only read and may be shared by many connections. A text too
 // long for memory is read from where it is: prepared by a Stuffer before, it goes out by TextFrom, in
 // pieces of 64 KiB; as it came, by BodyFrom.
+//
+// With Options.LMTP the server answers a text once for each recipient that it accepted: those replies
+// are in Answer.Each of the envelope whose text it was, and what Finish returns stands for them all.
 //
 // # Errors
 //

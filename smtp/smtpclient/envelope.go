@@ -36,6 +36,9 @@ type Answer struct {
 	Rcpt []*smtp.Reply
 	// Data is the refusal of DATA.
 	Data *smtp.Reply
+	// Each has one entry for each recipient once Finish has returned, where the server speaks LMTP:
+	// what it said of that one's copy, nil where it said nothing. Else it is empty.
+	Each []*smtp.Reply
 	// Accepted counts the recipients that were accepted.
 	Accepted int
 	// Local: a refusal above is this client's own, because the server lacks SMTPUTF8 or announces
@@ -64,6 +67,7 @@ func (a *Answer) reset(recipients int) {
 	}
 	a.Rcpt = a.Rcpt[:recipients]
 	clear(a.Rcpt)
+	a.Each = a.Each[:0]
 	a.Mail, a.Data, a.Accepted, a.Local = nil, nil, 0, false
 }
 

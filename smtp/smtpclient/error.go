@@ -22,6 +22,7 @@ const (
 	StageData     Stage = "DATA"
 	StageBody     Stage = "text"
 	StageDot      Stage = "final dot"
+	StageCopy     Stage = "copy" // LMTP: the answer to the text for one recipient
 	StageReset    Stage = "RSET"
 	StageIdle     Stage = "idle"
 )

@@ -38,6 +38,8 @@ type Options struct {
 	// RFC 5321 §4.1.1.1 wants of a client without a name.
 	Hello string
 	TLS   TLSPolicy
+	// LMTP speaks LMTP (RFC 2033) in place of SMTP.
+	LMTP bool
 	// TLSConfig holds roots, client certificates and a session cache; nil is Go's default.
 	TLSConfig *tls.Config
 	// ServerName is the name the certificate must carry. Empty: the host of the address dialled.

@@ -148,16 +148,16 @@ func to(t testing.TB, recipients ...string) *smtpclient.Envelope {
 }
 
 // begin starts a transaction that the server is to accept.
-func begin(t testing.TB, c *smtpclient.Conn, e *smtpclient.Envelope) {
+func begin(t testing.TB, c *smtpclient.Conn, e *smtpclient.Envelope) *smtpclient.Answer {
 	t.Helper()
 	if err := c.Begin(e); err != nil {
 		t.Fatal(err)
 	}
-	ready(t, c)
+	return ready(t, c)
 }
 
 // ready demands that the server waits for the text.
-func ready(t testing.TB, c *smtpclient.Conn) {
+func ready(t testing.TB, c *smtpclient.Conn) *smtpclient.Answer {
 	t.Helper()
 	a, err := c.ReadEnvelope()
 	if err != nil {
@@ -166,6 +166,7 @@ func ready(t testing.TB, c *smtpclient.Conn) {
 	if !a.Go() {
 		t.Fatalf("no 354: %+v", a)
 	}
+	return a
 }
 
 // body adds text that must not fail.

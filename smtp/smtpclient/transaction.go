@@ -206,6 +206,8 @@ func (c *Conn) settle() error {
 		c.phase = phaseIdle
 		// Whether a server keeps sender and recipients after a refused DATA is its secret.
 		c.dirty = c.dirty || c.cursor.mail
+	case a.Accepted == 0 && c.lmtp: // which must refuse DATA then, and would not answer a dot (RFC 2033 §4.2)
+		return c.fail(&Error{Stage: StageData, Err: ErrOutOfStep})
 	case a.Accepted == 0:
 		c.loneDot()
 	case a.Mail != nil:
