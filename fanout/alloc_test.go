@@ -25,12 +25,13 @@ func TestAllocationsOfACopy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	conn, err := smtpclient.Dial(context.Background(), "sink.example:25", smtpclient.Options{
+	c, err := smtpclient.Dial(context.Background(), "sink.example:25", smtpclient.Options{
 		TLS: smtpclient.TLSNone, DialContext: func(context.Context, string, string) (net.Conn, error) { return newCannedConn(), nil },
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+	var conn transport = dialogue{c}
 	r := newRun(claim{Size: 1}, &recipients{members: []int64{7}, addresses: []string{"ben@b.example"}, left: time.Hour}, m, &lane{traffic: &traffic{}})
 	r.journal.lines = make([]byte, 0, 1<<20)
 	var b batch
@@ -39,21 +40,22 @@ func TestAllocationsOfACopy(t *testing.T) {
 		if !b.fill(r, batchSize, nil) {
 			t.Fatal("no batch")
 		}
-		if err := conn.Begin(&b.envelope); err != nil {
+		if err := conn.begin(&b); err != nil {
 			t.Fatal(err)
 		}
-		answer, err := conn.ReadEnvelope()
+		answer, err := conn.answer()
 		if err != nil || !answer.Go() {
 			t.Fatal(err)
 		}
 		b.note(answer)
-		if err := m.send(conn, b.original, b.personal); err != nil {
+		if err := conn.text(&b); err != nil {
 			t.Fatal(err)
 		}
-		reply, err := conn.Finish(nil)
+		reply, err := conn.finish(nil)
 		if err != nil {
 			t.Fatal(err)
 		}
+		b.each(answer.Each)
 		r.settle(&b, "sink.example", refusal{smtpclient.StageDot, reply})
 	})
 	if got > maxAllocations {

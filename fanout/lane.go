@@ -274,7 +274,9 @@ func (l *lane) hops(ctx context.Context) ([]hop, error) {
 	hops, err := l.lookUp(ctx)
 	hops = slices.Clone(hops)
 	for i, h := range hops {
-		hops[i].tls = l.encryption().policy(h.tls)
+		if !h.isSocket() {
+			hops[i].tls = l.encryption().policy(h.tls)
+		}
 	}
 	var final *smtp.Reply
 	if err != nil && (l.exchangers != nil || !errors.As(err, &final)) { // what is wrong with a set may not be with a domain

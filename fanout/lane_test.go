@@ -108,7 +108,7 @@ func idleLink(t *testing.T, l *lane) *link {
 		t.Fatal(err)
 	}
 	l.open++
-	return &link{conn: conn, lane: l, forget: func() bool { return true }}
+	return &link{conn: dialogue{conn}, lane: l, forget: func() bool { return true }}
 }
 
 // A connection is closed when nobody has used it for as long as it waits, counted from its last use, and

@@ -42,8 +42,8 @@ func (l *lane) ranked(hops []hop) []hop {
 	return ranked
 }
 
-// learn notes how a connection to a hop went.
-func (l *lane) learn(h hop, conn *smtpclient.Conn, err error) {
+// learn notes how a connection to a hop went, and whether it is in plain text for want of a TLS that works.
+func (l *lane) learn(h hop, plain bool, err error) {
 	var failed *smtpclient.Error
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -52,7 +52,7 @@ func (l *lane) learn(h hop, conn *smtpclient.Conn, err error) {
 	switch {
 	case err == nil:
 		now.silent = false
-		now.plain = was.plain || conn.TLSError() != nil
+		now.plain = was.plain || plain
 	case errors.As(err, &failed) && (failed.Stage == smtpclient.StageConnect || h.weight > 0 && beforeMail(failed.Stage)):
 		now.silent = true // of several relays, also one that does not want us now
 	case errors.Is(err, context.DeadlineExceeded): // it took all the time there was for a connection

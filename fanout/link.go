@@ -11,7 +11,7 @@ import (
 
 // link is a connection to a destination, in a slot of its lane.
 type link struct {
-	conn   *smtpclient.Conn
+	conn   transport
 	lane   *lane
 	host   string      // for the journal and people
 	forget func() bool // stops watching for the end of the tenure
@@ -32,13 +32,10 @@ func (t *traffic) open(ctx context.Context, l *lane) (*link, error) {
 	for i, h := range hops {
 		o := t.options
 		o.Timeouts.Connect = connectTime(ctx, o.Timeouts.Connect, len(hops)-i)
-		o.TLS, o.Auth, o.ServerName = h.tls, h.auth, h.name
+		o.TLS, o.Auth, o.ServerName, o.LMTP = h.tls, h.auth, h.name, h.lmtp
 		h.protect(&o)
-		var conn *smtpclient.Conn
-		conn, err = smtpclient.Dial(ctx, h.addr, o)
-		if t.soft.Err() == nil {
-			l.learn(h, conn, err)
-		}
+		var conn transport
+		conn, err = l.connect(ctx, h, o)
 		if err != nil {
 			if said == nil && hasReply(err) {
 				said = err
@@ -48,8 +45,6 @@ func (t *traffic) open(ctx context.Context, l *lane) (*link, error) {
 			}
 			continue
 		}
-		l.offers(h, conn)
-		l.examine(h, conn)
 		k := &link{conn: conn, lane: l, host: h.addr}
 		if h.name != "" && l.domain != "" {
 			k.host = h.name

@@ -67,7 +67,7 @@ func tooMany(r *smtp.Reply) bool {
 // isHard says whether a bounce means that the address itself is no good, rather than the message
 // or the moment (RFC 3463 §3.2).
 func isHard(stage smtpclient.Stage, r *smtp.Reply) bool {
-	if stage != smtpclient.StageRcpt {
+	if stage != smtpclient.StageRcpt && stage != smtpclient.StageCopy { // both are about one address
 		return false
 	}
 	switch r.Enhanced {

@@ -14,12 +14,16 @@ import (
 )
 
 // ErrRelay is a relay URL that cannot be used.
-var ErrRelay = errors.New("a relay is smtp://[user:password@]host:port or smtps://[user:password@]host:port")
+var ErrRelay = errors.New("a relay is smtp://[user:password@]host:port, smtps://… or lmtp://…, or lmtp+unix:/path")
+
+// ErrLMTPPort is LMTP on the port of SMTP, which RFC 2033 §5 forbids.
+var ErrLMTPPort = errors.New("LMTP is not spoken on port 25: what listens there would take the mail for SMTP")
 
 // Relay is a server that takes mail for others. Those that are for the same domains are a group:
 // one destination, each of whose connections goes to one of them.
 type Relay struct {
-	Addr   string // host:port
+	Addr   string // host:port, or the path of a unix socket
+	LMTP   bool   // it speaks LMTP
 	TLS    smtpclient.TLSPolicy
 	Auth   *smtpclient.Auth
 	Weight int // its share of connections among its group's; 0 is 1
@@ -48,14 +52,25 @@ func newRelayGroups(relays []Relay) relayGroups {
 			i = len(groups)
 			groups = append(groups, &relayGroup{name: name, lists: r.ForListDomain, recipients: r.ForRecipientDomain})
 		}
-		host, _, _ := net.SplitHostPort(r.Addr)
-		groups[i].hops = append(groups[i].hops, hop{addr: r.Addr, name: host, tls: r.TLS, auth: r.Auth, weight: max(r.Weight, 1)})
+		groups[i].hops = append(groups[i].hops, r.hop())
 	}
 	slices.SortStableFunc(groups, func(a, b *relayGroup) int { // the one without a pattern comes last
 		return cmp.Compare(b.length(), a.length())
 	})
 	return groups
 }
+
+// hop is the relay as a server to try.
+func (r *Relay) hop() hop {
+	host, _, err := net.SplitHostPort(r.Addr)
+	if err != nil { // a socket
+		host = r.Addr
+	}
+	return hop{addr: r.Addr, name: host, tls: r.TLS, auth: r.Auth, lmtp: r.LMTP, weight: max(r.Weight, 1)}
+}
+
+// isSocket says whether a hop is a unix socket, on which nobody can listen on the way.
+func (h *hop) isSocket() bool { return strings.HasPrefix(h.addr, "/") }
 
 // length is 0 for a group that is for all, else 1.
 func (g *relayGroup) length() int { return min(len(g.lists)+len(g.recipients), 1) }
@@ -142,12 +157,16 @@ func byWeight(hops []hop) []hop {
 	return ordered
 }
 
-// ParseRelay reads smtp://[user:password@]host[:port], encrypted by STARTTLS where it is offered,
-// or smtps://, encrypted from the start. The ports default to 25 and 465.
+// ParseRelay reads smtp://[user:password@]host[:port], encrypted by STARTTLS where it is offered, or
+// smtps://, encrypted from the start; lmtp://, the same by LMTP, or lmtp+unix:/path. The ports default
+// to 25, 465 and 24.
 func ParseRelay(s string) (*Relay, error) {
 	u, err := url.Parse(s)
 	if err != nil { // its text would show the password
 		return nil, ErrRelay
+	}
+	if u.Scheme == "lmtp+unix" {
+		return socketRelay(u)
 	}
 	r := &Relay{}
 	port := u.Port()
@@ -158,6 +177,11 @@ func ParseRelay(s string) (*Relay, error) {
 	case "smtps":
 		r.TLS = smtpclient.TLSImplicit
 		port = orDefault(port, "465")
+	case "lmtp":
+		r.LMTP, r.TLS = true, smtpclient.TLSOpportunistic
+		if port = orDefault(port, "24"); port == "25" {
+			return nil, ErrLMTPPort
+		}
 	default:
 		return nil, fmt.Errorf("scheme %q: %w", u.Scheme, ErrRelay)
 	}
@@ -170,6 +194,14 @@ func ParseRelay(s string) (*Relay, error) {
 		r.Auth = &smtpclient.Auth{User: u.User.Username(), Password: password}
 	}
 	return r, nil
+}
+
+// socketRelay reads lmtp+unix:/path.
+func socketRelay(u *url.URL) (*Relay, error) {
+	if u.Host != "" || u.User != nil || len(u.Path) < 2 || u.Path[0] != '/' || u.RawQuery != "" || u.Fragment != "" {
+		return nil, fmt.Errorf("%s: %w", u.Redacted(), ErrRelay)
+	}
+	return &Relay{Addr: u.Path, LMTP: true, TLS: smtpclient.TLSNone}, nil
 }
 
 func orDefault(s, def string) string {

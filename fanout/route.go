@@ -17,10 +17,11 @@ import (
 
 // hop is one server to try.
 type hop struct {
-	addr string // host:port, the host an address where it comes from an MX
+	addr string // host:port, the host an address where it comes from an MX; or a unix socket's path
 	name string // for TLS and for people
 	tls  smtpclient.TLSPolicy
 	auth *smtpclient.Auth
+	lmtp bool
 	pins *pins
 	// weight is that of a relay; 0: hops are in order.
 	weight int

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -179,6 +180,9 @@ func TestParseRelay(t *testing.T) {
 		{"smtp://mx.example", "mx.example:25", smtpclient.TLSOpportunistic, ""},
 		{"smtps://me:p%40ss@mx.example", "mx.example:465", smtpclient.TLSImplicit, "me"},
 		{"smtp://[::1]:26/", "[::1]:26", smtpclient.TLSOpportunistic, ""},
+		{"lmtp://me:p%40ss@mx.example", "mx.example:24", smtpclient.TLSOpportunistic, "me"},
+		{"lmtp+unix:/run/dovecot/lmtp", "/run/dovecot/lmtp", smtpclient.TLSNone, ""},
+		{"lmtp+unix:///run/dovecot/lmtp", "/run/dovecot/lmtp", smtpclient.TLSNone, ""},
 	}
 	for _, tt := range tests {
 		r, err := ParseRelay(tt.in)
@@ -193,14 +197,20 @@ func TestParseRelay(t *testing.T) {
 				t.Errorf("password %q", r.Auth.Password)
 			}
 		}
+		if r.LMTP != strings.HasPrefix(tt.in, "lmtp") {
+			t.Errorf("%s: LMTP %v", tt.in, r.LMTP)
+		}
 		if r.Addr != tt.addr || r.TLS != tt.tls || user != tt.user {
 			t.Errorf("%s: %+v", tt.in, r)
 		}
 	}
-	for _, bad := range []string{"", "127.0.0.1:25", "http://x", "smtp://", "smtp://x:y:z", "smtp://h/path"} {
+	for _, bad := range []string{"", "127.0.0.1:25", "http://x", "smtp://", "smtp://x:y:z", "smtp://h/path", "lmtp+unix:", "lmtp+unix:run/lmtp", "lmtp+unix://host/run/lmtp", "lmtp+unix:/"} {
 		if _, err := ParseRelay(bad); !errors.Is(err, ErrRelay) {
 			t.Errorf("%q: %v", bad, err)
 		}
+	}
+	if _, err := ParseRelay("lmtp://mx.example:25"); !errors.Is(err, ErrLMTPPort) {
+		t.Errorf("LMTP on port 25: %v", err)
 	}
 }
 

@@ -1,6 +1,7 @@
 package fanout
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -92,7 +93,8 @@ type batch struct {
 	local    bool            // what was answered is our own word: no server said it
 }
 
-// refusal is why a recipient was refused before the text. A nil reply is none.
+// refusal is why a recipient was refused before the text, or what was answered for that one's copy alone, be
+// it a yes. A nil reply is none.
 type refusal struct {
 	stage smtpclient.Stage
 	reply *smtp.Reply
@@ -218,6 +220,22 @@ func (b *batch) note(a *smtpclient.Answer) {
 		default:
 			b.refused = append(b.refused, refusal{})
 		}
+	}
+}
+
+// each notes what was said of each copy of its own, where the server tells them apart. Those in a row who
+// were told the same share one reply, which makes one line of the journal.
+func (b *batch) each(replies []*smtp.Reply) {
+	var last *smtp.Reply
+	for i, r := range replies[:min(len(replies), len(b.refused))] { // a batch may have been cut
+		if r == nil {
+			continue
+		}
+		if last != nil && last.Code == r.Code && last.Enhanced == r.Enhanced && slices.Equal(last.Lines, r.Lines) {
+			r = last
+		}
+		b.refused[i] = refusal{smtpclient.StageCopy, r}
+		last = r
 	}
 }
 

@@ -107,7 +107,7 @@ func (s *sink) session(c net.Conn) {
 		verb := strings.ToUpper(string(line[:min(4, len(line))]))
 		answer := "250 2.0.0 ok"
 		switch verb {
-		case "EHLO":
+		case "EHLO", "LHLO":
 			answer = "250-sink.example\r\n" + cmp.Or(s.ehlo, "250-PIPELINING\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250 ENHANCEDSTATUSCODES")
 		case "MAIL":
 			cur = &letter{}

@@ -26,7 +26,7 @@ func (w *worker) carry(b *batch) {
 		w.settle(b, b.refused[0])
 		return
 	}
-	if err := w.link.conn.Begin(&b.envelope); err != nil {
+	if err := w.link.conn.begin(b); err != nil {
 		w.broken(b, err)
 		return
 	}
@@ -40,7 +40,7 @@ func (w *worker) carry(b *batch) {
 func (w *worker) transact(b *batch) *batch {
 	conn := w.link.conn
 	conn.Hurry(w.hurry(b))
-	answer, err := conn.ReadEnvelope()
+	answer, err := conn.answer()
 	if err != nil {
 		w.broken(b, err)
 		return nil
@@ -53,20 +53,21 @@ func (w *worker) transact(b *batch) *batch {
 	if !answer.Go() {
 		return w.refused(b)
 	}
-	if err := b.message.send(conn, b.original, b.personal); isDisk(err) {
+	if err := conn.text(b); isDisk(err) {
 		w.unread(b, err)
 		return nil
 	} else if err != nil {
 		w.broken(b, err)
 		return nil
 	}
-	next, envelope := w.following(b)
+	next := w.following(b)
 	if err := w.gate(b); err != nil {
 		w.hangUp()
 		w.back(next, b)
 		return nil
 	}
-	reply, err := conn.Finish(envelope)
+	reply, err := conn.finish(next)
+	b.each(answer.Each)
 	if reply == nil && err != nil {
 		b.local = true
 		w.ended(b, next, noAnswer(err), err)
@@ -94,27 +95,27 @@ func (w *worker) hurry(b *batch) time.Duration {
 }
 
 // following takes the batch whose commands can go out with the end of b, if there is one.
-func (w *worker) following(b *batch) (*batch, *smtpclient.Envelope) {
+func (w *worker) following(b *batch) *batch {
 	if w.link.spent(1) || w.stopping() {
-		return nil, nil
+		return nil
 	}
 	next := w.take()
 	if next == nil {
-		return nil, nil
+		return nil
 	}
 	if next.lane != b.lane || len(next.who) > next.lane.batch() {
 		w.peeked = next
-		return nil, nil
+		return nil
 	}
 	if reply, err := next.fit(w.link.conn.Extensions()); reply != nil || err != nil { // again when it has its turn
 		w.peeked = next
-		return nil, nil
+		return nil
 	}
 	if _, why := next.book(); why != nil {
 		w.peeked = next
-		return nil, nil
+		return nil
 	}
-	return next, &next.envelope
+	return next
 }
 
 // gate is the dot gate: it returns nil once the final dot of b may be sent.
@@ -132,11 +133,11 @@ func (w *worker) gate(b *batch) error {
 // refused settles a batch of which nobody is to get the text, and begins the next.
 func (w *worker) refused(b *batch) *batch {
 	w.settle(b, b.refused[0])
-	next, envelope := w.following(b)
+	next := w.following(b)
 	if next == nil {
 		return nil
 	}
-	if err := w.link.conn.Begin(envelope); err != nil {
+	if err := w.link.conn.begin(next); err != nil {
 		w.broken(next, err)
 		return nil
 	}
