@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -263,9 +264,12 @@ func checkDestinations(destinations []Destination) error {
 }
 
 func checkRelay(s string) error {
-	u, err := url.Parse(s)
-	if err != nil || u.Scheme != "smtp" && u.Scheme != "smtps" || u.Hostname() == "" || strings.Trim(u.Path, "/") != "" {
-		return fmt.Errorf("%q is not smtp://[user:password@]host:port or smtps://…", hidePassword(s))
+	_, err := fanout.ParseRelay(s)
+	switch {
+	case errors.Is(err, fanout.ErrLMTPPort):
+		return err
+	case err != nil:
+		return fmt.Errorf("%q is not one: %w", hidePassword(s), fanout.ErrRelay)
 	}
 	return nil
 }

@@ -123,6 +123,8 @@ func TestMistakesAreNamedWithTheirPlace(t *testing.T) {
 		{"bad listen", "", nil, []string{"--smtp-listen", "2525"}, []string{"--smtp-listen", "host:port"}},
 		{"bad relay", "", nil, []string{"--relay", "http://u:geheim@x"}, []string{"--relay", "smtp://", "u:xxxxx@x"}},
 		{"bad relay in a table", "\n[[relay]]\nurl = \"smtp://a\"\n[[relay]]\nurl = \"http://x\"\n", nil, nil, []string{"muster.toml:2", "relay", "smtp://"}},
+		{"LMTP where SMTP is spoken", "", nil, []string{"--relay", "lmtp://x:25"}, []string{"--relay", "port 25"}},
+		{"a socket that is none", "", nil, []string{"--relay", "lmtp+unix:var/run/lmtp"}, []string{"--relay", "lmtp+unix:/path"}},
 		{"a relay without a URL", "[[relay]]\nweight = 2\n", nil, nil, []string{"muster.toml:1", "relay", "smtp://"}},
 		{"weight of nothing", "[[relay]]\nurl = \"smtp://a\"\nweight = 0\n", nil, nil, []string{"muster.toml:1", "table 1", "weight", "whole number from 1 up"}},
 		{"unknown column", "[[relay]]\nurll = \"smtp://a\"\n", nil, nil, []string{"muster.toml:1", "[[relay]]", `did you mean "url"?`}},
