@@ -65,12 +65,15 @@ cover:
 	$(GO) tool cover -func var/cover.out | tail -n 1
 	$(GO) tool cover -html var/cover.out -o var/cover.html
 
-# Every fuzz target there is, one after the other: go test takes one package and target at a time.
+# Every fuzz target there is, one after the other: go test takes one package and target at a time. On a
+# busy machine Go's fuzzer may fail for its own end ("context deadline exceeded"), so who fails runs again:
+# an input that it failed for is kept in testdata, and is the first that the second run tries.
 fuzz:
 	@set -e; for package in $$(grep -rl '^func Fuzz' --include '*_test.go' . | xargs -r -n 1 dirname | sort -u); do \
 		for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' $$package/*_test.go); do \
 			echo "$$package $$target"; \
-			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package; \
+			run="$(GO) test -run ^$$ -fuzz ^$$target\$$ -fuzztime $(FUZZTIME) $$package"; \
+			$$run || { echo "$$target: once more"; $$run; }; \
 		done; \
 	done
 

@@ -146,6 +146,9 @@ func (c *Checker) verifyChain(ctx context.Context, sets []arcSet, m *Mail) error
 		return err
 	}
 	for n := len(sets); n > 0; n-- {
+		if ctx.Err() != nil {
+			return errLater
+		}
 		if err := c.verifySeal(ctx, sets[:n]); err != nil {
 			return err
 		}

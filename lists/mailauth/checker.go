@@ -55,10 +55,12 @@ func (c *Checker) Check(ctx context.Context, m *Mail) Finding {
 		chain  Result
 		checks sync.WaitGroup
 	)
-	checks.Go(func() { spf = c.checkSPF(ctx, m) })
-	checks.Go(func() { dkim = c.checkDKIM(ctx, m) })
-	checks.Go(func() { dmarc = c.discover(ctx, authorDomain(m.Author)) })
-	checks.Go(func() { chain = c.checkARC(ctx, m) })
+	first, done := context.WithTimeout(ctx, c.timeout()*3/4) // the rest is for what their results ask
+	defer done()
+	checks.Go(func() { spf = c.checkSPF(first, m) })
+	checks.Go(func() { dkim = c.checkDKIM(first, m) })
+	checks.Go(func() { dmarc = c.discover(first, authorDomain(m.Author)) })
+	checks.Go(func() { chain = c.checkARC(first, m) })
 	checks.Wait()
 	f := c.conclude(ctx, spf, dkim, dmarc)
 	if chain.Value != None {

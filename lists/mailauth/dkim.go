@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"unicode"
 
 	"github.com/emersion/go-msgauth/dkim"
 
@@ -23,11 +24,14 @@ const (
 	maxSignatureField = 8 << 10
 	maxNames          = 256
 	maxLines          = 2000
-	maxKey            = 4 << 10
+	maxKey            = 1 << 10 // RSA of 4,096 bits is 740 characters
 )
 
 // signature is a DKIM signature that was verified.
-type signature struct{ identity }
+type signature struct {
+	identity
+	odd bool // another reader may take it for something else
+}
 
 // checkDKIM verifies the signatures of a message, the topmost if there are many.
 func (c *Checker) checkDKIM(ctx context.Context, m *Mail) []signature {
@@ -48,8 +52,11 @@ func (c *Checker) checkDKIM(ctx context.Context, m *Mail) []signature {
 		LookupTXT:        func(name string) ([]string, error) { return c.key(ctx, name) },
 		MaxVerifications: most,
 	})
-	if err != nil && !errors.Is(err, dkim.ErrTooManySignatures) || len(results) != len(found) {
+	if err != nil && !errors.Is(err, dkim.ErrTooManySignatures) {
 		return unread(found, TempError, "")
+	}
+	if len(results) != len(found) { // that is no trouble which passes: it must not excuse anybody
+		return unread(found, PermError, "a header nobody signs")
 	}
 	for i, r := range results {
 		c.note(&found[i], r)
@@ -71,7 +78,10 @@ func signaturesFor(size int64) int {
 func (c *Checker) note(s *signature, r *dkim.Verification) {
 	domain, err := smtp.DomainKey(r.Domain)
 	s.result.Value, s.domain = Pass, domain
+	s.result.set("header.d", domain) // which may not be what we read: it is what was verified
 	switch {
+	case s.odd:
+		s.result.Value, s.result.Reason = PermError, "tags that can be read in two ways"
 	case r.Err != nil:
 		s.result.Value, s.result.Reason = dkimValue(r.Err), strings.TrimPrefix(r.Err.Error(), "dkim: ")
 	case err != nil: // its name may be made to be misread
@@ -105,7 +115,7 @@ func (c *Checker) key(ctx context.Context, name string) ([]string, error) {
 // signaturesOf are the signatures of a header that are verified, and whether it is a header that a
 // verifier can be given.
 func signaturesOf(header []byte, most int) (found []signature, sane bool) {
-	sane = true
+	sane = onlyFields(header)
 	for f := range fields(header) {
 		if bytes.Count(f.value, []byte("\n")) > maxLines {
 			sane = false
@@ -125,8 +135,8 @@ func signaturesOf(header []byte, most int) (found []signature, sane bool) {
 
 // readSignature is what a signature says of itself.
 func readSignature(value []byte) signature {
-	list, _ := tags(string(value))
-	s := signature{identity{domain: strings.ToLower(solid(list["d"])), result: Result{Method: MethodDKIM}}}
+	list, ok := signatureTags(string(value))
+	s := signature{identity{domain: strings.ToLower(solid(list["d"])), result: Result{Method: MethodDKIM}}, !ok}
 	b := solid(list["b"])
 	for _, p := range []Prop{
 		{"header.d", s.domain}, {"header.s", solid(list["s"])}, {"header.a", solid(list["a"])},
@@ -137,6 +147,32 @@ func readSignature(value []byte) signature {
 		}
 	}
 	return s
+}
+
+// signatureTags reads the tags of a DKIM signature as strictly as the verifier may read them: their names
+// in the case they have (RFC 6376 §3.2). It is false where a more lenient reader could see others: a name
+// of other characters, one that is there twice, white space beyond that of mail.
+func signatureTags(text string) (map[string]string, bool) {
+	found, ok := map[string]string{}, !strings.ContainsFunc(text, func(r rune) bool { return unicode.IsSpace(r) && !strings.ContainsRune(" \t\r\n", r) })
+	for tag := range strings.SplitSeq(text, ";") {
+		name, value, there := strings.Cut(tag, "=")
+		name = strings.Trim(name, " \t\r\n")
+		if !there && name == "" {
+			continue // after the last
+		}
+		if _, again := found[name]; again || !there || !isTagName(name) {
+			ok = false
+			continue
+		}
+		found[name] = strings.Trim(value, " \t\r\n")
+	}
+	return found, ok
+}
+
+func isTagName(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '_'
+	})
 }
 
 // unread gives all signatures the same result.

@@ -71,6 +71,10 @@ func TestDKIM(t *testing.T) {
 		{"junk", "DKIM-Signature: ;;=;\r\n" + plain, nil, "permerror", false},
 		{"a domain that is none", sign(t, "a.example(.evil.example", plain, nil), nil, "permerror", false},
 		{"a name that is none", strings.Replace(signed, "s=s;", "s=s\\..evil;", 1), []string{keyRecord()}, "permerror", false},
+		{"of which one reader sees another domain", strings.Replace(signed, "d=a.example;", "D=a.example; \vd=b.example;", 1), []string{keyRecord()}, "permerror", false},
+		{"with white space of no mail", strings.Replace(signed, "s=s;", "s=\u00a0s;", 1), []string{keyRecord()}, "permerror", false},
+		{"below a line that is no field", "DKIM-Signature\r\n" + signed, []string{keyRecord()}, "permerror", false},
+		{"below a field with a name that is none", "DKIM-Signature\f: x\r\n" + signed, []string{keyRecord()}, "permerror", false},
 		{"for a part of the body only", strings.Replace(signed, "; s=s", "; l=5; s=s", 1), []string{keyRecord()}, "fail", false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -82,6 +86,17 @@ func TestDKIM(t *testing.T) {
 				t.Errorf("dkim=%s aligned %v, want %s %v\n%s", got, f.Aligned, tt.want, tt.aligned, f.Field("x"))
 			}
 		})
+	}
+}
+
+// TestVerifiedDomainIsShown: what is said of a signature is what was verified, however it is written.
+func TestVerifiedDomainIsShown(t *testing.T) {
+	t.Parallel()
+	signed := strings.Replace(sign(t, "b.example", plain, nil), "d=b.example;", "D=a.example; d=b.example;", 1)
+	z := &zone{records: map[string][]string{"TXT s._domainkey.b.example": {keyRecord()}, "TXT s._domainkey.a.example": {keyRecord()}}}
+	f := check(t, z, withText(mail("", "ann@a.example"), signed))
+	if field := f.Field("x"); strings.Contains(field, "header.d=a.example") || f.Aligned {
+		t.Error(field)
 	}
 }
 

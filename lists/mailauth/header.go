@@ -33,6 +33,24 @@ func fields(header []byte) iter.Seq[field] {
 	}
 }
 
+// onlyFields says whether a header is fields and nothing else (RFC 5322 §2.2): lines that are none are taken
+// for different things by different readers.
+func onlyFields(header []byte) bool {
+	for len(header) > 0 {
+		var whole []byte
+		whole, header = cutField(header)
+		if len(bytes.TrimRight(whole, "\r\n")) == 0 {
+			return true
+		}
+		name, _, ok := bytes.Cut(whole, []byte(":"))
+		name = bytes.TrimRight(name, " \t") // RFC 5322 §4.5
+		if !ok || len(name) == 0 || bytes.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r > '~' }) {
+			return false
+		}
+	}
+	return true
+}
+
 // cutField takes a field with the lines it goes on in off a header. An empty line goes on in none.
 func cutField(header []byte) (whole, rest []byte) {
 	end := 0

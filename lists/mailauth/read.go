@@ -58,11 +58,11 @@ func Taken(header []byte, authserv string, author smtp.Address) Finding {
 	var f Finding
 	domain := authorDomain(author)
 	for field := range fields(header) {
-		if field.name != "authentication-results" || len(f.Results) >= maxResults {
+		if !isOf(field, authserv) || len(f.Results) >= maxResults {
 			continue
 		}
-		id, found, err := Read(string(field.value))
-		if err != nil || !sameServer(id, authserv) {
+		_, found, err := Read(string(field.value))
+		if err != nil {
 			continue
 		}
 		for _, r := range found {
@@ -70,6 +70,22 @@ func Taken(header []byte, authserv string, author smtp.Address) Finding {
 		}
 	}
 	return f
+}
+
+// isOf says whether a field is one of a server that we believe, in the form every server writes it in. In
+// others (the name in quotes, after a comment, in letters that look like it) it was written by somebody who
+// hoped that the server in front would not know it for its own, which it removes: ByServer knows them.
+func isOf(f field, authserv string) bool {
+	const name = "authentication-results:"
+	if len(f.whole) < len(name) || !strings.EqualFold(string(f.whole[:len(name)]), name) {
+		return false
+	}
+	id, _, _ := strings.Cut(strings.Trim(string(f.value), " \t\r\n"), ";")
+	return isASCII(id) && strings.EqualFold(strings.TrimRight(id, " \t\r\n"), authserv)
+}
+
+func isASCII(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r > '~' })
 }
 
 // take adds a result of another server.

@@ -1,6 +1,7 @@
 package mailauth
 
 import (
+	"slices"
 	"strings"
 )
 
@@ -47,6 +48,20 @@ func (r *Result) Prop(name string) string {
 		}
 	}
 	return ""
+}
+
+// set gives a property another value, "" taking it away.
+func (r *Result) set(name, value string) {
+	r.Props = slices.DeleteFunc(r.Props, func(p Prop) bool { return p.Name == name && value == "" })
+	for i := range r.Props {
+		if r.Props[i].Name == name {
+			r.Props[i].Value = value
+			return
+		}
+	}
+	if value != "" {
+		r.Props = slices.Insert(r.Props, 0, Prop{name, value})
+	}
 }
 
 // String is the result in a line.

@@ -128,11 +128,18 @@ func TestTaken(t *testing.T) {
 		{"for another author", "Authentication-Results: mx.example; dmarc=pass header.from=b.example\r\n", "ann@a.example", "dmarc=pass", false},
 		{"without saying for whom", "Authentication-Results: mx.example; dmarc=pass\r\n", "ann@a.example", "dmarc=pass", false},
 		{"several fields", "Authentication-Results: mx.example; spf=pass smtp.mailfrom=x@a.example\r\nSubject: x\r\n" +
-			"authentication-results : MX.example;\r\n dkim=fail header.d=a.example\r\n", "ann@a.example", "spf=pass dkim=fail", true},
+			"authentication-results: MX.example;\r\n dkim=fail header.d=a.example\r\n", "ann@a.example", "spf=pass dkim=fail", true},
 		{"DKIM with i=", "Authentication-Results: mx.example; dkim=pass header.i=ann@a.example\r\n", "ann@a.example", "dkim=pass", true},
 		{"DKIM of another", "Authentication-Results: mx.example; dkim=pass header.d=b.example header.i=@a.example\r\n", "ann@a.example", "dkim=pass", false},
 		{"of a server we do not know", "Authentication-Results: evil.example; dmarc=pass header.from=a.example\r\n", "ann@a.example", "", false},
 		{"in the body", "Subject: x\r\n\r\nAuthentication-Results: mx.example; dmarc=pass header.from=a.example\r\n", "ann@a.example", "", false},
+		{"a space before the colon", "Authentication-Results : mx.example; dmarc=pass header.from=a.example\r\n", "ann@a.example", "", false},
+		{"in quotes", "Authentication-Results: \"mx.example\"; dmarc=pass header.from=a.example\r\n", "ann@a.example", "", false},
+		{"after a comment", "Authentication-Results: (c) mx.example; dmarc=pass header.from=a.example\r\n", "ann@a.example", "", false},
+		{"with a version", "Authentication-Results: mx.example 1; dmarc=pass header.from=a.example\r\n", "ann@a.example", "", false},
+		{"in other dots", "Authentication-Results: mx\u3002example; dmarc=pass header.from=a.example\r\n", "ann@a.example", "", false},
+		{"in wide letters", "Authentication-Results: \uff4dx.example; dmarc=pass header.from=a.example\r\n", "ann@a.example", "", false},
+		{"with a soft hyphen", "Authentication-Results: m\u00adx.example; dmarc=pass header.from=a.example\r\n", "ann@a.example", "", false},
 		{"no author", "Authentication-Results: mx.example; dmarc=pass header.from=\"\"\r\n", "", "dmarc=pass", false},
 	} {
 		f := mailauth.Taken([]byte(tt.header), "mx.example", address(tt.author))

@@ -159,7 +159,11 @@ func (c *Checker) publicKey(ctx context.Context, list map[string]string) (crypto
 	return rsaKey(p)
 }
 
-const minRSA = 1024 // RFC 8301 §3.2
+// minRSA is by RFC 8301 §3.2; more than maxRSA costs who verifies more than it gives who signs.
+const (
+	minRSA = 1024
+	maxRSA = 4096
+)
 
 func rsaKey(p []byte) (crypto.PublicKey, error) {
 	found, err := x509.ParsePKIXPublicKey(p)
@@ -167,7 +171,7 @@ func rsaKey(p []byte) (crypto.PublicKey, error) {
 		found, err = x509.ParsePKCS1PublicKey(p)
 	}
 	key, ok := found.(*rsa.PublicKey)
-	if err != nil || !ok || key.N.BitLen() < minRSA {
+	if err != nil || !ok || key.N.BitLen() < minRSA || key.N.BitLen() > maxRSA {
 		return nil, errKey
 	}
 	return key, nil
