@@ -53,6 +53,7 @@ type planner struct {
 	fresh  *freshShards
 
 	known map[string]int64 // destinations of relays, and destMixed
+	alone int              // how many posts are begun one by one yet: one of them cannot be
 }
 
 // run plans whenever it is woken, until ctx ends.
@@ -149,9 +150,14 @@ func (p *planner) begin(ctx context.Context, limit int) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	if p.alone > 0 {
+		p.alone--
+		limit = 1
+	}
 	var made []*newShards
 	var posts []unplannedPost
 	err = inTx(ctx, p.pool, func(tx pgx.Tx) (err error) {
+		made = nil
 		posts, err = lockUnplanned(ctx, tx, limit)
 		if err != nil || len(posts) == 0 {
 			return err
@@ -164,9 +170,10 @@ func (p *planner) begin(ctx context.Context, limit int) (int, error) {
 	switch {
 	case err == nil:
 		return len(posts), p.use(ctx, made...)
-	case !isRefused(err) && !errors.Is(err, errNobody) || len(posts) == 0:
+	case !isRefused(err) && !errors.Is(err, errNobody) && !errors.Is(err, errNoList) || len(posts) == 0:
 		return 0, err
-	case len(posts) > 1: // those before the faulty one go on alone, and then it is the first
+	case len(posts) > 1: // each by itself, until the faulty one is
+		p.alone = len(posts)
 		return p.begin(ctx, 1)
 	}
 	// No second try can mend that, and others wait behind it.
@@ -269,7 +276,6 @@ func (p *planner) steps(ctx context.Context, tx pgx.Tx, plans ...*planRow) ([]*n
 	if err := selectRecipients(ctx, tx, pages); err != nil {
 		return nil, err
 	}
-	made := make([]*newShards, len(plans))
 	for i, plan := range plans {
 		n := len(read[i].members)
 		if n == pages[i].limit {
@@ -278,10 +284,10 @@ func (p *planner) steps(ctx context.Context, tx pgx.Tx, plans ...*planRow) ([]*n
 			plan.PlanList, plan.PlanDomain, plan.PlanMember = plan.PlanList+1, "", 0
 		}
 		plan.Copies += int64(n)
-		var err error
-		if made[i], err = p.shards(ctx, tx, plan, read[i]); err != nil {
-			return nil, err
-		}
+	}
+	made, err := p.shards(ctx, tx, plans, read)
+	if err != nil {
+		return nil, err
 	}
 	if err := insertShards(ctx, tx, made...); err != nil {
 		return nil, err
@@ -297,45 +303,57 @@ func authorKey(author string) string {
 	return a.Key()
 }
 
-// shards cuts what a step has read: each domain with many members into shards of its own, the
-// others together into mixed ones.
-func (p *planner) shards(ctx context.Context, tx pgx.Tx, plan *planRow, runs *domainRuns) (*newShards, error) {
-	n := &newShards{fanout: plan.ID, list: &plan.List}
+// shards cuts what steps have read: each domain with many members into shards of its own, the others
+// together into mixed ones.
+func (p *planner) shards(ctx context.Context, tx pgx.Tx, plans []*planRow, read []*domainRuns) ([]*newShards, error) {
+	made, own := make([]*newShards, len(plans)), make([][]domainRun, len(plans))
+	var names []string
+	for i, plan := range plans {
+		var err error
+		if made[i], own[i], err = p.shared(ctx, plan, read[i]); err != nil {
+			return nil, err
+		}
+		for _, r := range own[i] {
+			names = append(names, destDomain(r.domain))
+		}
+	}
+	if len(names) == 0 {
+		return made, nil
+	}
+	// All in one statement, which takes them in one order: two nodes may make the same at the same time.
+	ids, err := destinationIDs(ctx, tx, names)
+	if err != nil {
+		return nil, err
+	}
+	for i, plan := range plans {
+		for _, r := range own[i] {
+			made[i].cut(ids[destDomain(r.domain)], read[i].members[r.from:r.to], plan.Verp)
+		}
+	}
+	return made, nil
+}
+
+// shared cuts what goes to relays, and the mixed shards, and returns the domains that get their own.
+func (p *planner) shared(ctx context.Context, plan *planRow, runs *domainRuns) (n *newShards, own []domainRun, err error) {
+	n = &newShards{fanout: plan.ID, list: &plan.List}
 	if g := p.relays.whole(plan.Host); g != nil {
 		dest, err := p.dest(ctx, g.name)
 		n.cut(dest, runs.members, plan.Verp)
 		if len(plan.Lists) == 1 {
 			n.fresh = runs.addresses()
 		}
-		return n, err
+		return n, nil, err
 	}
 	relayed := runs.relayed(func(domain string) *relayGroup { return p.relays.of(plan.Host, domain) })
 	for _, g := range p.relays {
 		dest, err := p.dest(ctx, g.name)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		n.cut(dest, relayed[g], plan.Verp)
 	}
 	own, mixed := runs.split()
 	dest, err := p.dest(ctx, destMixed)
-	if err != nil {
-		return nil, err
-	}
 	n.cut(dest, mixed, plan.Verp)
-	if len(own) == 0 {
-		return n, nil
-	}
-	names := make([]string, len(own))
-	for i, r := range own {
-		names[i] = destDomain(r.domain)
-	}
-	ids, err := destinationIDs(ctx, tx, names)
-	if err != nil {
-		return nil, err
-	}
-	for i, r := range own {
-		n.cut(ids[names[i]], runs.members[r.from:r.to], plan.Verp)
-	}
-	return n, nil
+	return n, own, err
 }

@@ -334,6 +334,23 @@ func TestPlanPoison(t *testing.T) {
 	}
 }
 
+// A post whose list somebody deleted by hand is not taken for one without members: it is set aside too.
+func TestPlanPostOfNoList(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	gone, good := w.list("gone", 1), w.list("good", 1)
+	w.member(good, "y@x.example")
+	lost := w.post(gone, testMessage)
+	w.post(good, testMessage)
+	w.exec(`DELETE FROM list WHERE id = $1`, gone)
+	if got := w.plan(true)["relay"]; !slices.Equal(got, []string{"y@x.example"}) {
+		t.Errorf("%v", got)
+	}
+	if n := w.count(`SELECT count(*) FROM fanout WHERE error <> '' AND post = $1`, lost); n != 1 {
+		t.Errorf("%d fan-outs set aside", n)
+	}
+}
+
 // A post for owners was answered 250: where nobody can get it, somebody is to look.
 func TestPlanOwnersOfWhomThereAreNone(t *testing.T) {
 	t.Parallel()

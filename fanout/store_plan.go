@@ -59,7 +59,7 @@ func setAsidePost(ctx context.Context, q querier, p *unplannedPost, reason strin
 	_, err := q.Exec(ctx, `
 		WITH f AS (
 			INSERT INTO fanout (post, list, verp, ordered, accepted, expires, planned, error)
-			VALUES (@post::uuid, nullif(@list, 0::bigint), false, false, @accepted, now() + @keep::interval, now(), @reason))
+			VALUES (@post::uuid, (SELECT id FROM list WHERE id = @list), false, false, @accepted, now() + @keep::interval, now(), @reason))
 		UPDATE post SET planned = now() WHERE id = @post::uuid`, pgx.NamedArgs{
 		"post": p.ID, "list": p.List, "accepted": p.Accepted, "keep": keepTrying, "reason": reason,
 	})
@@ -131,6 +131,9 @@ func insertPostFanouts(ctx context.Context, tx pgx.Tx, posts []*unplannedPost) (
 		FROM made m JOIN root r ON r.list = m.list`, pgx.NamedArgs{"posts": ids, "lists": lists, "accepted": accepted, "keep": keepTrying})
 	if err != nil {
 		return nil, fmt.Errorf("fan-outs of %d posts: %w", len(posts), err)
+	}
+	if len(made) < len(posts) {
+		return nil, errNoList
 	}
 	plans := make([]*planRow, len(made))
 	for i, m := range made {

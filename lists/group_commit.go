@@ -30,7 +30,8 @@ func newGroupCommit(pool *pgxpool.Pool) *groupCommit {
 	return g
 }
 
-// pending is what one message is to be stored as: all of its rows or none.
+// pending is what one message is to be stored as. Rows that are new are kept all at once; with an error some
+// may be, and are found when the message comes again.
 type pending struct {
 	rows   []postRow
 	stored []storedPost
@@ -54,14 +55,16 @@ func (g *groupCommit) insert(ctx context.Context, rows []postRow) ([]storedPost,
 // had. Where the database refuses something in it, each message is tried by itself, so that none suffers
 // for another.
 func (g *groupCommit) write(ctx context.Context, batch []*pending) {
-	err := g.writeFresh(ctx, batch)
+	together := g.writeFresh(ctx, batch)
 	for _, p := range batch {
-		if p.err = err; len(batch) > 1 && sqlState(err) != "" {
-			p.err = g.writeFresh(ctx, []*pending{p})
+		err := together
+		if len(batch) > 1 && sqlState(err) != "" {
+			err = g.writeFresh(ctx, []*pending{p})
 		}
-		if p.err == nil {
-			p.err = g.writeSeen(ctx, p)
+		if err == nil {
+			err = g.writeSeen(ctx, p)
 		}
+		p.err = err
 	}
 }
 
@@ -87,7 +90,9 @@ func (g *groupCommit) writeFresh(ctx context.Context, batch []*pending) error {
 	for _, p := range batch {
 		p.stored = make([]storedPost, len(p.rows))
 		for i := range p.rows {
-			p.stored[i] = storedPost{Made: made[p.rows[i].ID], BodyHash: p.rows[i].BodyHash}
+			if made[p.rows[i].ID] {
+				p.stored[i] = storedPost{Made: true, BodyHash: p.rows[i].BodyHash}
+			}
 		}
 	}
 	return nil

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"muster/migrations/testdb"
 )
@@ -132,6 +134,31 @@ func TestGroupCommitSparesTheNeighbours(t *testing.T) {
 	for _, g := range good {
 		if g.err != nil || len(g.stored) != 1 || !g.stored[0].Made || !p.kept(t, g.rows[0].ID) {
 			t.Errorf("%+v, %v", g.stored, g.err)
+		}
+	}
+}
+
+// A statement that somebody has cleared off a connection is made anew.
+func TestGroupCommitOnAClearedSession(t *testing.T) {
+	t.Parallel()
+	config, err := pgxpool.ParseConfig(testdb.URL(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.MaxConns = 1
+	pool, err := pgxpool.NewWithConfig(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	p := &posting{groupCommit: newGroupCommit(pool), list: 1}
+	for _, body := range []string{"one", "two"} {
+		rows := p.rows("<"+body+"@a.example>", body)
+		if stored, err := p.insert(t.Context(), rows); err != nil || !stored[0].Made {
+			t.Fatalf("%s: %v, %v", body, stored, err)
+		}
+		if _, err := pool.Exec(t.Context(), `DEALLOCATE ALL`, pgx.QueryExecModeSimpleProtocol); err != nil {
+			t.Fatal(err)
 		}
 	}
 }

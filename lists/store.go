@@ -46,6 +46,7 @@ const (
 	sqlUniqueViolation      = "23505"
 	sqlSerializationFailure = "40001"
 	sqlDeadlockDetected     = "40P01"
+	sqlNoStatement          = "26000"
 )
 
 func sqlState(err error) string {

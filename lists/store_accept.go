@@ -195,25 +195,37 @@ const shortOctets = 1 << 10
 // returns the rows as they are in the protocol's binary format. pgx's Query would begin with room for 256
 // octets, and copy the messages each time that more did not fit.
 func querySized(ctx context.Context, pool *pgxpool.Pool, name, sql string, args []any, octets int) (rows [][][]byte, err error) {
-	binary := []int16{pgx.BinaryFormatCode}
-	err = pool.AcquireFunc(ctx, func(c *pgxpool.Conn) error {
-		statement, err := c.Conn().Prepare(ctx, name, sql)
-		if err != nil {
+	err = pool.AcquireFunc(ctx, func(c *pgxpool.Conn) (err error) {
+		rows, err = askPrepared(ctx, c.Conn(), name, sql, args, octets)
+		if sqlState(err) != sqlNoStatement {
 			return err
 		}
-		buf, values := make([]byte, 0, octets), make([][]byte, len(args))
-		for i, arg := range args {
-			from := len(buf)
-			if buf, err = c.Conn().TypeMap().Encode(statement.ParamOIDs[i], binary[0], arg, buf); err != nil {
-				return err
-			}
-			values[i] = buf[from:]
+		// Somebody between us and the server has cleared the session. Nothing was executed.
+		if err := c.Conn().Deallocate(ctx, name); err != nil {
+			return err
 		}
-		result := c.Conn().PgConn().ExecPrepared(ctx, name, values, binary, binary).Read()
-		rows = result.Rows
-		return result.Err
+		rows, err = askPrepared(ctx, c.Conn(), name, sql, args, octets)
+		return err
 	})
 	return rows, err
+}
+
+func askPrepared(ctx context.Context, c *pgx.Conn, name, sql string, args []any, octets int) ([][][]byte, error) {
+	statement, err := c.Prepare(ctx, name, sql)
+	if err != nil {
+		return nil, err
+	}
+	binary := []int16{pgx.BinaryFormatCode}
+	buf, values := make([]byte, 0, octets), make([][]byte, len(args))
+	for i, arg := range args {
+		from := len(buf)
+		if buf, err = c.TypeMap().Encode(statement.ParamOIDs[i], binary[0], arg, buf); err != nil {
+			return nil, err
+		}
+		values[i] = buf[from:]
+	}
+	result := c.PgConn().ExecPrepared(ctx, name, values, binary, binary).Read()
+	return result.Rows, result.Err
 }
 
 // insertPosts writes rows in one statement and answers for each, in their order.
