@@ -98,9 +98,9 @@ func markPlanned(ctx context.Context, tx pgx.Tx, posts []unplannedPost) error {
 	return nil
 }
 
-// insertPostFanouts begins the fan-outs of posts to lists, no two of them to the same, and returns them in
-// some order. A list counts its fan-outs, for verp every n-th time. A copy that is tracked has its own
-// envelope sender always.
+// insertPostFanouts begins the fan-outs of posts to lists, no two of them to the same, and returns them in the
+// order of the posts. A list counts its fan-outs, for verp every n-th time. A copy that is tracked has its
+// own envelope sender always.
 func insertPostFanouts(ctx context.Context, tx pgx.Tx, posts []*unplannedPost) ([]*planRow, error) {
 	if len(posts) == 0 {
 		return nil, nil
@@ -124,11 +124,11 @@ func insertPostFanouts(ctx context.Context, tx pgx.Tx, posts []*unplannedPost) (
 			INSERT INTO fanout (post, list, verp, ordered, accepted, expires, tracking, lists)
 			SELECT (@posts::uuid[])[c.n], r.list, c.verp, true, r.accepted, now() + @keep::interval, c.tracking,
 				ARRAY(SELECT list FROM reached x WHERE x.n = c.n ORDER BY x.depth, x.list)
-			FROM counted c JOIN root r ON r.n = c.n
+			FROM counted c JOIN root r ON r.n = c.n ORDER BY c.n
 			RETURNING id, list, verp, lists)
 		SELECT r.n, m.id, m.verp, m.lists, EXISTS (SELECT FROM sibling s WHERE s.list = m.list)
 			OR EXISTS (SELECT FROM sibling s WHERE s.sibling = m.list) AS siblings
-		FROM made m JOIN root r ON r.list = m.list`, pgx.NamedArgs{"posts": ids, "lists": lists, "accepted": accepted, "keep": keepTrying})
+		FROM made m JOIN root r ON r.list = m.list ORDER BY r.n`, pgx.NamedArgs{"posts": ids, "lists": lists, "accepted": accepted, "keep": keepTrying})
 	if err != nil {
 		return nil, fmt.Errorf("fan-outs of %d posts: %w", len(posts), err)
 	}

@@ -338,6 +338,10 @@ func (h *throttle) due(asked bool) int {
 // says whether whoever waits may go on.
 func (h *throttle) renew(ctx context.Context, part int) bool {
 	h.mu.Lock()
+	if g := &h.grant; part > 0 && g.kept && g.left > 0 && time.Since(g.since) < 2*nap {
+		h.mu.Unlock() // the notice that it is for may be on its way to it, and would find it gone each time
+		return false
+	}
 	ask := grantAsk{node: h.node, window: h.window, keep: h.keep(), part: part, notice: h.notice}
 	if g := &h.grant; g.kept || part == 0 || time.Since(g.since) >= grantAge {
 		ask.back, ask.minute = min(g.left, g.part), g.minute // what is older stays counted
