@@ -94,7 +94,7 @@ func (s *scaling) stopAndClear(ctx context.Context) error {
 }
 
 const clearQueue = `
-TRUNCATE fanout, fanout_share, shard, shard_members, delivery, journal;
+TRUNCATE fanout, fanout_share, shard, shard_members, delivery, report, journal;
 UPDATE post SET planned = now() WHERE planned IS NULL`
 
 func (s *store) clearQueue(ctx context.Context) error {

@@ -42,7 +42,7 @@ func BenchmarkBegin(b *testing.B) {
 	p := &planner{pool: w.pool, log: slog.New(slog.DiscardHandler), relays: newRelayGroups([]Relay{{}}), made: func() {}}
 	for b.Loop() {
 		b.StopTimer()
-		w.exec(`TRUNCATE shard, fanout, fanout_share, shard_members, journal, delivery`)
+		w.exec(`TRUNCATE shard, fanout, fanout_share, shard_members, journal, report, delivery`)
 		for _, id := range ids {
 			w.post(id, testMessage)
 		}
