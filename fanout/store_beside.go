@@ -62,7 +62,8 @@ type reach struct {
 }
 
 // selectReaches finds whom posts reach: nobody, where one was dropped before it was begun and has no lists.
-// One that was set aside, or of which a part was dropped, is left out: who would have got a copy from it gets one from its siblings.
+// One that was set aside, or of which a part was dropped, is left out: who would have got a copy from it
+// gets one from its siblings.
 func selectReaches(ctx context.Context, q querier, posts []uuid.UUID) ([]reach, error) {
 	if len(posts) == 0 {
 		return nil, nil

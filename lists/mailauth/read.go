@@ -1,6 +1,7 @@
 package mailauth
 
 import (
+	"bytes"
 	"errors"
 	"strings"
 
@@ -34,9 +35,25 @@ func Read(text string) (authserv string, found []Result, err error) {
 	return authserv, found, nil
 }
 
-// ByServer says whether a field claims to be written by the server of that authserv-id. One whose writer
+// Without is a header without the Authentication-Results fields that claim to be by a server: whoever reads
+// the message must not take them for its word (RFC 8601 §5). All else stays as it is.
+func Without(header []byte, authserv string) []byte {
+	kept := make([]byte, 0, len(header))
+	for len(header) > 0 {
+		var whole []byte
+		whole, header = cutField(header)
+		name, value, _ := bytes.Cut(whole, []byte(":"))
+		if strings.EqualFold(string(bytes.TrimRight(name, " \t")), "authentication-results") && byServer(value, authserv) {
+			continue
+		}
+		kept = append(kept, whole...)
+	}
+	return kept
+}
+
+// byServer says whether a field claims to be written by the server of that authserv-id. One whose writer
 // cannot be read may be anybody's, by a reader more lenient than this one.
-func ByServer(value []byte, authserv string) bool {
+func byServer(value []byte, authserv string) bool {
 	s := scanner{rest: string(value)}
 	id, err := s.authserv()
 	return err != nil || sameServer(id, authserv)
@@ -74,7 +91,7 @@ func Taken(header []byte, authserv string, author smtp.Address) Finding {
 
 // isOf says whether a field is one of a server that we believe, in the form every server writes it in. In
 // others (the name in quotes, after a comment, in letters that look like it) it was written by somebody who
-// hoped that the server in front would not know it for its own, which it removes: ByServer knows them.
+// hoped that the server in front would not know it for its own, which it removes: byServer knows them.
 func isOf(f field, authserv string) bool {
 	const name = "authentication-results:"
 	if len(f.whole) < len(name) || !strings.EqualFold(string(f.whole[:len(name)]), name) {
