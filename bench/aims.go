@@ -1,16 +1,19 @@
 package main
 
-// What is to be reached, as a ratio. The batches, the single copies, the accepted posts and the
-// memory of EXPN are what was promised; the others are floors against growing slower unnoticed.
+// What is to be reached, as a ratio. All are what was set out for, but for those of memory where no limit
+// is named here, which are floors against growing unnoticed.
 const (
-	aimBatches = 1.0
-	aimSingle  = 0.5
+	aimBatches = 2.0
+	aimSingle  = 1.2
 	aimDKIM    = 0.9
 	aimDistant = 0.9
-	aimAccept  = 0.4
-	aimExpn    = 0.2
-	aimImport  = 0.3
+	aimAccept  = 0.7
+	aimExpn    = 0.5
+	aimImport  = 0.4
+	aimMillion = 0.9 // of the cost of a copy to a small list
 	limitMB    = 100
+	millionMB  = 128
+	idleMB     = 60
 
 	// kB of PostgreSQL's log for a thousand copies, as on 26 November 2026.
 	walBatches = 10.5

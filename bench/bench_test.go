@@ -121,11 +121,11 @@ func TestResults(t *testing.T) {
 
 func TestParsePeak(t *testing.T) {
 	t.Parallel()
-	mb, err := parsePeak([]byte("Name:\tmuster\nVmPeak:\t  999999 kB\nVmHWM:\t   20480 kB\nVmRSS:\t 100 kB\n"))
+	mb, err := parseMB([]byte("Name:\tmuster\nVmPeak:\t  999999 kB\nVmHWM:\t   20480 kB\nVmRSS:\t 100 kB\n"), "VmHWM:")
 	if err != nil || mb != 20 {
 		t.Errorf("%v, %v", mb, err)
 	}
-	if _, err := parsePeak([]byte("Name:\tmuster\n")); err == nil {
+	if _, err := parseMB([]byte("Name:\tmuster\n"), "VmHWM:"); err == nil {
 		t.Error("a peak where none was told")
 	}
 }

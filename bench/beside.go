@@ -20,7 +20,7 @@ const (
 // the large one's time has gone by when the last small one is done.
 func (b *bench) measureBeside(ctx context.Context) ([]row, error) {
 	lists := max(b.million/membersASmall, 1)
-	if err := b.importMillion(ctx); err != nil {
+	if err := b.haveMillion(ctx); err != nil {
 		return nil, err
 	}
 	if err := b.muster.run(ctx, "list", "set", listAddress("million"), "verp=false"); err != nil {

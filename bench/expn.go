@@ -14,11 +14,7 @@ const expnFirstLimit = 20 * time.Millisecond
 
 // measureExpn asks for the members of a list, against psql copying them out.
 func (b *bench) measureExpn(ctx context.Context) ([]row, error) {
-	if err := b.importMillion(ctx); err != nil {
-		return nil, err
-	}
-	id, err := b.store.listID(ctx, "bench1")
-	if err != nil {
+	if err := b.haveMillion(ctx); err != nil {
 		return nil, err
 	}
 	if err := b.store.settle(ctx); err != nil {
@@ -27,38 +23,16 @@ func (b *bench) measureExpn(ctx context.Context) ([]row, error) {
 	if err := b.serveAll(ctx); err != nil {
 		return nil, err
 	}
-	rate, err := b.compare(ctx, comparison{
-		name: fmt.Sprintf("EXPN of %d members, members/s", b.members),
-		aim:  aimExpn,
-		ours: func(ctx context.Context) (float64, error) {
-			t, err := b.expn(ctx, "bench1", b.members)
-			return float64(b.members) / t.whole.Seconds(), err
-		},
-		theirs: func(ctx context.Context) (float64, error) {
-			took, err := b.store.copyOut(ctx, id)
-			return float64(b.members) / took.Seconds(), err
-		},
-	})
+	small, _, err := b.expnRate(ctx, "bench1", b.members)
 	if err != nil {
 		return nil, err
 	}
-	million, err := b.expnMillion(ctx)
-	return append([]row{rate}, million...), err
-}
-
-// expnMillion asks for the large list: how soon the reply begins, and what it takes of memory.
-func (b *bench) expnMillion(ctx context.Context) ([]row, error) {
 	if err := resetPeak(b.muster.pid()); err != nil {
 		return nil, err
 	}
-	var firsts []float64
-	for range b.runs {
-		t, err := b.expn(ctx, "million", b.million)
-		if err != nil {
-			return nil, err
-		}
-		b.say("EXPN of %d members: first line after %v, %v in all", b.million, t.first, t.whole)
-		firsts = append(firsts, milliseconds(t.first))
+	large, firsts, err := b.expnRate(ctx, "million", b.million)
+	if err != nil {
+		return nil, err
 	}
 	peak, err := peakMB(b.muster.pid())
 	if err != nil {
@@ -66,9 +40,32 @@ func (b *bench) expnMillion(ctx context.Context) ([]row, error) {
 	}
 	name := fmt.Sprintf("EXPN of %d members", b.million)
 	return []row{
+		small, large,
 		limitRow(name+": from the command to the first line, ms", median(firsts), milliseconds(expnFirstLimit)),
 		limitRow(name+": peak memory of serve, MB", peak, limitMB),
 	}, nil
+}
+
+// expnRate asks for a list, and says too how soon each reply began, in milliseconds.
+func (b *bench) expnRate(ctx context.Context, list string, members int) (rate row, firsts []float64, err error) {
+	id, err := b.store.listID(ctx, list)
+	if err != nil {
+		return row{}, nil, err
+	}
+	rate, err = b.compare(ctx, comparison{
+		name: fmt.Sprintf("EXPN of %d members, members/s", members),
+		aim:  aimExpn,
+		ours: func(ctx context.Context) (float64, error) {
+			t, err := b.expn(ctx, list, members)
+			firsts = append(firsts, milliseconds(t.first))
+			return float64(members) / t.whole.Seconds(), err
+		},
+		theirs: func(ctx context.Context) (float64, error) {
+			took, err := b.store.copyOut(ctx, id)
+			return float64(members) / took.Seconds(), err
+		},
+	})
+	return rate, firsts, err
 }
 
 // expnTimes is how long an EXPN took: from the command to its first line, and from connecting, as

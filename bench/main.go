@@ -81,7 +81,7 @@ func parse(args []string) (config, error) {
 	flags.IntVar(&c.million, "million", 1_000_000, "members of the large list")
 	flags.IntVar(&c.posts, "posts", 20_000, "posts of an accept run")
 	flags.BoolVar(&c.peers, "peers", false, "also other list managers: needs root, Debian's postfix, mlmmj and mailman3")
-	flags.StringVar(&c.only, "only", "", "a regular expression of the parts to measure: import, expn, fanout, beside, distant, first, dkim, accept, peers, queueing; of -scaling: idle, processes, connections, accepting, copies, deferred, pruned, signed")
+	flags.StringVar(&c.only, "only", "", "a regular expression of the parts to measure: import, expn, fanout, million, beside, distant, first, dkim, accept, peers, queueing; of -scaling: idle, processes, connections, accepting, copies, deferred, pruned, signed")
 	flags.BoolVar(&c.scaling, "scaling", false, "in place of the rows, what grows with lists, members, posts and nodes: see docs/scaling.md")
 	flags.DurationVar(&c.window, "window", 4*time.Second, "of -scaling, how long each of its flows is watched")
 	flags.DurationVar(&c.patience, "patience", 100*time.Second, "of -scaling, when a post is left unfinished: what was sent by then counts")
@@ -188,6 +188,7 @@ func (b *bench) measure(ctx context.Context) ([]row, error) {
 		{"import", b.measureImport, b.importLists},
 		{"expn", b.measureExpn, nil},
 		{"fanout", b.measureFanout, nil},
+		{"million", b.measureMillion, nil},
 		{"beside", b.measureBeside, nil},
 		{"distant", b.measureDistant, nil},
 		{"first", b.measureFirst, nil},

@@ -14,20 +14,20 @@ func peakMB(pid int) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	return parsePeak(status)
+	return parseMB(status, "VmHWM:")
 }
 
-// parsePeak reads the line "VmHWM:    12345 kB".
-func parsePeak(status []byte) (float64, error) {
+// parseMB reads a line such as "VmHWM:    12345 kB".
+func parseMB(status []byte, name string) (float64, error) {
 	for line := range bytes.Lines(status) {
-		value, ok := bytes.CutPrefix(line, []byte("VmHWM:"))
+		value, ok := bytes.CutPrefix(line, []byte(name))
 		if !ok {
 			continue
 		}
 		kb, err := strconv.ParseFloat(string(bytes.TrimSuffix(bytes.TrimSpace(value), []byte(" kB"))), 64)
 		return kb / 1024, err
 	}
-	return 0, fmt.Errorf("no VmHWM in the status of a process: %q", status)
+	return 0, fmt.Errorf("no %s in the status of a process: %q", name, status)
 }
 
 // resetPeak makes the kernel count a process's peak anew.
