@@ -16,7 +16,7 @@ import (
 // once; each later one is as large as what was planned before, up to the full step.
 const (
 	maxShard  = 400 // members of a shard
-	minShard  = 50
+	minShard  = 25
 	batchSize = 100 // recipients of a transaction, and so the least of a shard without VERP
 	stepParts = 20  // the shards a step is cut into where it is small: one a connection
 	stepShard = 50  // shards of a full step

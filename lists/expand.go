@@ -9,7 +9,7 @@ import (
 
 // expandPage is how many members are read at a time: enough that the database is not asked too
 // often, little enough that no list needs memory.
-const expandPage = 2000
+const expandPage = 8000
 
 // firstPage is read first, so that the first line does not wait for thousands.
 const firstPage = 100
