@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"strings"
 	"sync"
@@ -176,7 +177,7 @@ func fitsRecord(r *dns.TLSA, c *x509.Certificate) bool {
 
 // protect makes a connection keep to the pins of its hop.
 func (h *hop) protect(o *smtpclient.Options) {
-	if h.tls != smtpclient.TLSRequired || !h.pins.usable() {
+	if h.tls != smtpclient.TLSRequired && h.tls != smtpclient.TLSImplicit || !h.pins.usable() {
 		return
 	}
 	o.ServerName = h.pins.base // RFC 7672 §3.2.2 has it in SNI
@@ -201,16 +202,66 @@ func (r *router) host(ctx context.Context, name string, w way) (h host, err erro
 	if err != nil {
 		return h, fmt.Errorf("addresses of %s: %w", name, err)
 	}
-	base, found, err := r.dane.tlsa(ctx, bases)
-	if err != nil {
-		return h, err
-	}
 	h.addrs = addrs
-	if len(found) > 0 {
-		h.pins = newPins(base, found)
+	if h.pins, err = r.pins(ctx, "25", bases); h.pins != nil {
 		h.pins.names = w.names
 	}
-	return h, nil
+	return h, err
+}
+
+// pins are those of what listens on a port of a host with these names; nil where there are none.
+func (r *router) pins(ctx context.Context, port string, bases []string) (*pins, error) {
+	base, found, err := r.dane.tlsa(ctx, port, bases)
+	if err != nil || len(found) == 0 {
+		return nil, err
+	}
+	return newPins(base, found), nil
+}
+
+// relayed are the relays of a group, each held to what the signed DNS says of the name it was given by: that
+// stands in the configuration where a signed MX does otherwise (RFC 7672 §2.2). One of which it cannot be
+// known what the DNS says is left out.
+func (r *router) relayed(ctx context.Context, g *relayGroup) ([]hop, error) {
+	if r.dane == nil {
+		return g.hops, nil
+	}
+	var hops []hop
+	var last error
+	for _, h := range g.hops {
+		var err error
+		if h.pins, err = r.relayPins(ctx, h); err != nil {
+			last = err
+			continue
+		}
+		hops = append(hops, h)
+	}
+	if len(hops) == 0 {
+		return nil, last
+	}
+	return stsNone.demand(hops), nil
+}
+
+// relayPins are those of a relay: of a name in the DNS alone.
+func (r *router) relayPins(ctx context.Context, h hop) (*pins, error) {
+	name, port, err := net.SplitHostPort(h.addr)
+	if err != nil { // a socket
+		return nil, nil
+	}
+	if _, err := netip.ParseAddr(name); err == nil {
+		return nil, nil
+	}
+	_, bases, err := r.dane.signedAddrs(ctx, name)
+	if errors.Is(err, ErrNoDomain) { // one that only this machine knows
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("addresses of relay %s: %w", name, err)
+	}
+	found, err := r.pins(ctx, port, bases)
+	if err != nil {
+		return nil, fmt.Errorf("TLSA of relay %s: %w", name, err)
+	}
+	return found, nil
 }
 
 // pinned says of each exchanger whether a certificate can be held against pins of its own, and of all of

@@ -249,13 +249,13 @@ func TestTLSALookUp(t *testing.T) {
 		"good.example": "good.example", "none.example good.example": "good.example", "empty.example good.example": "good.example",
 		"loose.example": "", "none.example": "", "": "", "alias.example": "alias.example",
 	} {
-		base, found, err := d.tlsa(t.Context(), strings.Fields(bases))
+		base, found, err := d.tlsa(t.Context(), "25", strings.Fields(bases))
 		if err != nil || base != want || len(found) != len(strings.Fields(want)) {
 			t.Errorf("%s: %s, %v, %v", bases, base, found, err)
 		}
 	}
 	for _, bases := range []string{"broken.example", "none.example refused.example", "broken.example good.example"} {
-		if base, found, err := d.tlsa(t.Context(), strings.Fields(bases)); !errors.Is(err, errTLSA) || len(found) > 0 {
+		if base, found, err := d.tlsa(t.Context(), "25", strings.Fields(bases)); !errors.Is(err, errTLSA) || len(found) > 0 {
 			t.Errorf("%s: %s, %v, %v", bases, base, found, err)
 		}
 	}
@@ -394,6 +394,89 @@ func TestDANE(t *testing.T) {
 	c.Resolver.(*DNS).cache.forget()
 	for _, domain := range []string{"wrong.example", "servfail.example"} {
 		eventually(t, domain+" is served", func() bool { return copiesTo(servers[domain], "m@"+domain) == 1 })
+	}
+}
+
+// A relay is held to the TLSA records of its name and port as an MX host is, over TLS from the start too;
+// one that must not be used is stood in for, and nothing goes out where there is no other.
+func TestDANEOfRelays(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	later := time.Now().Add(time.Hour)
+	self, wrong := selfSigned(t, later, "x"), selfSigned(t, later, "x")
+	n := newDanger(t)
+	const submissions = "465"
+	servers := map[string]*smtptest.Server{}
+	relay := func(host, port string, tls smtpclient.TLSPolicy, pinned *x509.Certificate, how ...smtptest.Option) Relay {
+		servers[host] = smtptest.NewServer(t, how...)
+		n.host(host, servers[host])
+		n.at[host] = servers[host].Addr() // relays are connected to by name
+		if pinned != nil {
+			key := "_" + port + "._tcp." + host + ". TLSA"
+			n.records[key] = []string{strings.Replace(tlsa(t, host, 3, 1, 1, pinned), "_25.", "_"+port+".", 1)}
+			n.signed = append(n.signed, key)
+		}
+		domain := strings.TrimPrefix(host, "relay.")
+		return Relay{Addr: host + ":" + port, TLS: tls, ForRecipientDomain: []string{domain}}
+	}
+	has := smtptest.Certificate(self)
+	relays := []Relay{
+		relay("relay.good.example", "587", smtpclient.TLSOpportunistic, self.Leaf, has),
+		relay("relay.bad.example", "587", smtpclient.TLSOpportunistic, wrong.Leaf, has),
+		relay("relay.clear.example", "587", smtpclient.TLSOpportunistic, self.Leaf),
+		relay("relay.none.example", "587", smtpclient.TLSOpportunistic, nil),
+		relay("relay.alone.example", "587", smtpclient.TLSOpportunistic, wrong.Leaf, has),
+		relay("relay.implicit.example", submissions, smtpclient.TLSImplicit, self.Leaf, has, smtptest.ImplicitTLS()),
+		relay("relay.false.example", submissions, smtpclient.TLSImplicit, wrong.Leaf, has, smtptest.ImplicitTLS()),
+	}
+	// It stands in for the one of them that is false.
+	second := relay("relay.second.example", "587", smtpclient.TLSOpportunistic, self.Leaf, has)
+	second.ForRecipientDomain = []string{"bad.example"}
+	relays = append(relays, second)
+	list := w.list("dev", 1)
+	for _, domain := range []string{"good", "bad", "clear", "none", "alone", "implicit", "false"} {
+		w.member(list, "m@"+domain+".example")
+	}
+	c, _ := n.config(w)
+	c.Relays = relays
+	w.post(list, testMessage)
+	w.start(c)
+	for host, who := range map[string]string{
+		"relay.good.example": "good", "relay.none.example": "none", "relay.implicit.example": "implicit", "relay.second.example": "bad",
+	} {
+		eventually(t, host+" has its copy", func() bool { return copiesTo(servers[host], "m@"+who+".example") == 1 })
+		if over := servers[host].Messages()[0].TLS; over != (who != "none") {
+			t.Errorf("%s: encrypted %v", host, over)
+		}
+	}
+	for domain, why := range map[string]string{
+		"alone.example": "is none that the TLSA records of relay.alone.example allow", "clear.example": "does not offer STARTTLS",
+		"false.example": "is none that the TLSA records of relay.false.example allow",
+	} {
+		eventually(t, domain+" waits", func() bool {
+			return w.count(`SELECT count(*) FROM destination WHERE name = $1 AND failures > 0 AND reply LIKE '%' || $2 || '%'`, "relay to "+domain, why) == 1
+		})
+	}
+	for _, host := range []string{"relay.bad.example", "relay.clear.example", "relay.alone.example", "relay.false.example"} {
+		if got := servers[host].Copies(); got != 0 {
+			t.Errorf("%s got %d copies", host, got)
+		}
+	}
+}
+
+// What cannot be looked up in the DNS of a relay's name: an address and a name that only this machine
+// knows are under nobody's signature, and a DNS that fails may keep records from us.
+func TestRelaysWithoutDANE(t *testing.T) {
+	t.Parallel()
+	z, d := newZone(t, map[string][]string{"broken.example. A": {"SERVFAIL"}})
+	signZone(z, d)
+	r := &router{dane: d}
+	for addr, want := range map[string]bool{"192.0.2.1:25": true, "[2001:db8::1]:25": true, "/run/lmtp": true, "postfix:25": true, "broken.example:25": false} {
+		g := newRelayGroups([]Relay{{Addr: addr, TLS: smtpclient.TLSOpportunistic}})[0]
+		hops, err := r.relayed(t.Context(), g)
+		if (err == nil) != want || want && (len(hops) != 1 || hops[0].pins != nil || hops[0].tls != smtpclient.TLSOpportunistic) {
+			t.Errorf("%s: %v, %v", addr, hops, err)
+		}
 	}
 }
 

@@ -288,8 +288,11 @@ func (l *lane) hops(ctx context.Context) ([]hop, error) {
 }
 
 func (l *lane) lookUp(ctx context.Context) ([]hop, error) {
-	if l.relays != nil {
+	switch {
+	case l.relays != nil && l.encryption() == Clear: // which leaves DANE aside
 		return l.relays.hops, nil
+	case l.relays != nil:
+		return l.traffic.router.relayed(ctx, l.relays)
 	}
 	if l.exchangers == nil {
 		return l.traffic.router.hops(ctx, l.domain)

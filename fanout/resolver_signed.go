@@ -58,12 +58,12 @@ func (d *DNS) signedAddrs(ctx context.Context, host string) (addrs []netip.Addr,
 	return addrs, bases, nil
 }
 
-// tlsa looks up the TLSA records for SMTP of the first of several names that has any. What is not signed
+// tlsa looks up the TLSA records for what listens on a port (RFC 6698 §3) of the first of several names that has any. What is not signed
 // is not there (RFC 7672 §2.2). An answer that cannot be had is an error: records may be what somebody
 // keeps from us.
-func (d *DNS) tlsa(ctx context.Context, bases []string) (base string, found []*dns.TLSA, err error) {
+func (d *DNS) tlsa(ctx context.Context, port string, bases []string) (base string, found []*dns.TLSA, err error) {
 	for _, base = range bases {
-		a := d.ask(ctx, "_25._tcp."+base, dns.TypeTLSA)
+		a := d.ask(ctx, "_"+port+"._tcp."+base, dns.TypeTLSA)
 		if a.err != nil && !errors.Is(a.err, ErrNoDomain) {
 			return base, nil, fmt.Errorf("%w: %w", errTLSA, a.err)
 		}

@@ -91,6 +91,7 @@ func (r *router) way(ctx context.Context, domain string) (w way, err error) {
 func (m stsMode) demand(hops []hop) []hop {
 	for i, h := range hops {
 		switch {
+		case h.tls == smtpclient.TLSImplicit: // a relay's, which is as good
 		case m == stsEnforce || h.pins.usable():
 			hops[i].tls = smtpclient.TLSRequired
 		case h.pins != nil:

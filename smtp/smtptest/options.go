@@ -11,6 +11,7 @@ type Option func(*options)
 type options struct {
 	discard  bool
 	startTLS bool
+	implicit bool
 	rtt      time.Duration
 	maxRcpt  int
 	hidden   []string
@@ -26,6 +27,9 @@ func StartTLS() Option { return func(o *options) { o.startTLS = true } }
 
 // Certificate offers STARTTLS with a certificate of the test's own, which ClientTLS knows nothing of.
 func Certificate(c tls.Certificate) Option { return func(o *options) { o.cert = &c } }
+
+// ImplicitTLS speaks TLS from the start, with the certificate of one of the two above.
+func ImplicitTLS() Option { return func(o *options) { o.implicit = true } }
 
 // RTT makes the server as far away as a round trip of d: everything it says arrives d later.
 func RTT(d time.Duration) Option { return func(o *options) { o.rtt = d } }

@@ -96,9 +96,13 @@ func (s *Server) Start() {
 	defer s.mu.Unlock()
 	s.addr = l.Addr().String()
 	s.running, s.done = s.newServer(), make(chan struct{})
+	l = &listener{Listener: l, server: s}
+	if s.options.implicit {
+		l = tls.NewListener(l, s.tls)
+	}
 	go func(server *smtpserver.Server, done chan struct{}) {
 		defer close(done)
-		if err := server.Serve(&listener{Listener: l, server: s}); err != smtpserver.ErrServerClosed {
+		if err := server.Serve(l); err != smtpserver.ErrServerClosed {
 			s.t.Errorf("smtptest: serve: %v", err)
 		}
 	}(s.running, s.done)
