@@ -275,11 +275,13 @@ func TestTarpitDelaysNobodyInItsShard(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		says string // after EHLO, before it holds on
+		text bool   // it reads that before
 	}{
 		{name: "after EHLO"},
 		{name: "after MAIL", says: "250 yes\r\n"},
 		{name: "after RCPT", says: "250 yes\r\n250 yes\r\n"},
 		{name: "after DATA, with nobody to send to", says: "250 yes\r\n450 not now\r\n354 go\r\n"},
+		{name: "after the final dot", says: "250 yes\r\n250 yes\r\n354 go\r\n", text: true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -291,6 +293,9 @@ func TestTarpitDelaysNobodyInItsShard(t *testing.T) {
 				if tt.says != "" {
 					r.ReadString('\n') // MAIL, and with it what is pipelined
 					io.WriteString(c, tt.says)
+				}
+				for line := ""; tt.text && line != ".\r\n"; {
+					line, _ = r.ReadString('\n')
 				}
 				<-free
 			})
@@ -314,10 +319,18 @@ func TestTarpitDelaysNobodyInItsShard(t *testing.T) {
 				t.Error("nobody was in the tarpit")
 			}
 			good.once(t, others)
+			if tt.text { // the next post does not wait either
+				w.post(list, testMessage)
+				eventually(t, "all good copies of the next", func() bool { return good.copies.Load() == 2*others })
+			}
 			pit.left.Store(0)
 			freed()
 			w.finished()
-			pit.once(t, 1)
+			if !tt.text {
+				pit.once(t, 1)
+			} else if n := pit.copies.Load(); n != 2 {
+				t.Errorf("%d copies of two posts", n)
+			}
 		})
 	}
 }

@@ -66,7 +66,9 @@ func (w *worker) transact(b *batch) *batch {
 		w.back(next, b)
 		return nil
 	}
+	over := w.standBy(b)
 	reply, err := conn.finish(next)
+	over()
 	b.each(answer.Each)
 	if reply == nil && err != nil {
 		b.local = true
