@@ -221,7 +221,7 @@ func TestOrderOfPosts(t *testing.T) {
 	for _, c := range first {
 		fanouts[c.Fanout]++
 	}
-	if len(first) != 4 || len(fanouts) != 2 {
+	if len(first) != 2*100/minShard || len(fanouts) != 2 {
 		t.Fatalf("%d shards of %d fan-outs claimed: the younger post must wait", len(first), len(fanouts))
 	}
 	if more := w.claims(node, 10); len(more) != 0 {
@@ -246,7 +246,7 @@ func TestOrderOfPosts(t *testing.T) {
 		t.Errorf("%d shards of the younger post are ready before anybody looked", len(next))
 	}
 	w.advance(line{first[0].List, first[0].Dest}, line{first[len(first)-1].List, first[0].Dest})
-	if next := w.claims(node, 10); len(next) != 2 {
+	if next := w.claims(node, 10); len(next) != 100/minShard {
 		t.Errorf("%d shards of the younger post can be claimed", len(next))
 	}
 }
