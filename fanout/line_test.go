@@ -44,7 +44,7 @@ func TestPostsStandInLine(t *testing.T) {
 	w := newWorld(t)
 	list, other := w.list("dev", 1), w.list("other", 1)
 	for _, l := range []int64{list, other} {
-		w.members(l, 100, 1)
+		w.members(l, 2*minShard, 1)
 		for range 3 {
 			w.post(l, testMessage)
 		}

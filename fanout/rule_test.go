@@ -214,7 +214,7 @@ func TestWhoWaitsForATurnObeys(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
 			list := w.list("dev", 1)
-			w.members(list, 2*ownShards, 1)
+			w.members(list, ownShards, 1) // one shard
 			s := newSink(t).serve()
 			c := w.config(nil)
 			c.Rules = []Rule{{Match: []string{"d0.example"}, Rate: tt.rate}}
