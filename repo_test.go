@@ -85,10 +85,11 @@ func mayImport() map[string][]string {
 		"smtp/smtpserver":      {"smtp"},
 		"smtp/smtpclient":      {"smtp"},
 		"smtp/smtptest":        {"smtp", "smtp/smtpserver"},
-		"lists":                {"smtp", "lists/verdict", "lists/dsn", "lists/command", "lists/rewrite", "lists/mailauth", "lists/dkim"},
+		"lists":                {"smtp", "lists/verdict", "lists/dsn", "lists/command", "lists/edit", "lists/rewrite", "lists/mailauth", "lists/dkim"},
 		"lists/verdict":        pure,
 		"lists/dsn":            pure,
 		"lists/command":        pure,
+		"lists/edit":           pure,
 		"lists/rewrite":        pure,
 		"lists/mailauth":       {"smtp", "lists/dkim"}, // which has the forms in which fields and bodies are signed
 		"lists/dkim":           pure,

@@ -18,9 +18,9 @@ func (f listFrame) Tabs() []tab {
 	tabs := []tab{{"posts", ""}, {"held", "/held"}}
 	if f.Rights.Manages() {
 		tabs = append(tabs, tab{"members", "/members"})
-		if f.decidesJoins() {
-			tabs = append(tabs, tab{"joins", "/joins"})
-		}
+	}
+	if f.decidesJoins() {
+		tabs = append(tabs, tab{"joins", "/joins"})
 	}
 	tabs = append(tabs, tab{"roles", "/roles"})
 	if f.Rights.Manages() {

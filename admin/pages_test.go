@@ -25,8 +25,8 @@ func samplePages() map[string]any {
 	list := lists.List{ID: 1, Local: "garden", Domain: "lists.example", Name: evil, Description: evil, JoinPolicy: "confirm", PostPolicy: "members", Created: ago}
 	all := lists.Rights{Admin: true, Owner: true, Moderator: true, Member: true}
 	lf := listFrame{frame: f, List: list, Rights: all, Tab: "members"}
-	errs := formErrors{"": evil, "address": evil, "name": evil, "members": evil, "file": evil, "reason": evil, "owner": evil, "domain": evil, "password": evil, "leave": evil, "mail": evil}
-	post := lists.Post{ID: uuid.New(), Ref: "abc", State: "held", Arrived: ago, Sender: evil, Author: evil, Subject: evil, Size: 5 << 20}
+	errs := formErrors{"": evil, "answer": evil, "text": evil, "subject": evil, "forward": evil, "address": evil, "name": evil, "members": evil, "file": evil, "reason": evil, "owner": evil, "domain": evil, "password": evil, "leave": evil, "mail": evil}
+	post := lists.Post{ID: uuid.New(), Ref: "abc", State: "held", Arrived: ago, Sender: evil, Author: evil, Subject: evil, Size: 5 << 20, Since: ago, HeldFor: evil, ClaimedBy: evil, Claimed: &ago}
 	input := settingInput{Key: "verp", Error: evil, Number: &number{Value: evil}, Choices: []choice{{Value: evil, Label: evil, Hint: evil, Chosen: true}}}
 	text := settingInput{Key: "name", Field: templates.Field{Name: "name", Type: "text", Label: "x", Hint: evil, Value: evil, Error: evil}}
 	piece := progressPiece{Running: true, Bar: bar{1, 2}, Fanout: &Fanout{Planned: true, Copies: 2, Delivered: 1, Waiting: 1, Replies: []Answer{{Host: evil, Reply: evil, Copies: 1}}, Reports: []Reported{{Kind: "delivered", Copies: 40}, {Kind: "displayed", Copies: 10_000, More: true}}}}
@@ -52,8 +52,10 @@ func samplePages() map[string]any {
 		"member":      memberPage{listFrame: lf, Member: lists.Member{Address: evil, Name: evil, Joined: ago, Score: 2}, Settings: []settingInput{{Key: "mode", Choices: input.Choices}}, Errors: errs},
 		"import":      importPage{listFrame: lf, DryRun: true, Report: &lists.ImportReport{Added: 1, Already: 1, Refused: 1, Refusals: []lists.Refusal{{Line: 2, Text: evil, Reason: evil}}}, Errors: errs},
 		"joins":       joinsPage{listFrame: lf, Requests: []lists.JoinRequest{{ID: 1, Address: evil, Name: evil, Asked: ago}}, Next: 1},
-		"posts":       postsPage{listFrame: lf, Posts: []lists.Post{post}, Next: evil},
+		"posts":       postsPage{listFrame: lf, Posts: []postRow{{post, evil}}, Next: evil},
+		"moderation":  moderationPage{listFrame: lf, Answers: []lists.Canned{{Name: evil, Text: evil}}, Trusted: []lists.Trusted{{Address: evil, By: evil, Since: ago}}, Next: evil, Form: lists.Canned{Name: evil, Text: evil}, Address: evil, Errors: errs},
 		"post": postPage{listFrame: lf, Post: post, Decisions: []decision{{ago, evil, "hold", evil}}, Reason: evil, Errors: errs, progressPiece: piece,
+			HeldFor: evil, Answers: []lists.Canned{{Name: evil}}, Parts: []droppable{{1, evil, evil, 5, true}, {N: 2}}, Subject: evil, Forward: evil,
 			Mail: letter{From: evil, To: evil, Date: evil, Text: evil, Attachments: []attachment{{evil, evil, 1}}, Cut: true, Raw: true}},
 		"domains": domainsPage{frame: f, Domains: []lists.Domain{{Name: evil, Created: ago}}, Form: evil, Errors: errs},
 		"persons": personsPage{frame: f, Persons: []lists.Person{{Address: evil, Name: evil, Admin: true, Created: ago}}, Next: 1, Form: personForm{Address: evil, Name: evil, Admin: true}, Errors: errs},
@@ -115,7 +117,15 @@ func TestMails(t *testing.T) {
 		lists.NoticeAlreadyMember: lists.MemberParams{},
 		lists.NoticeGoodbye:       lists.MemberParams{URL: "https://lists.example/lists/garden@lists.example"},
 		lists.NoticeMemberJoined:  lists.AboutMemberParams{Address: "bob@member.example", Name: "Bob"},
-		lists.NoticeJoinRequest:   lists.AboutMemberParams{Address: "bob@member.example", URL: "https://lists.example/manage"},
+		lists.NoticeJoinRequest:   lists.JoinRequestParams{Address: "bob@member.example", URL: "https://lists.example/manage", Reply: "garden-confirm+t@lists.example"},
+		lists.NoticePostHeld:      lists.PostHeldParams{Subject: "Tulips", MessageID: "<1@member.example>", Reason: "moderation", Days: 30},
+		lists.NoticePostExpired:   lists.PostHeldParams{MessageID: "<1@member.example>", Reason: "moderation", Days: 1},
+		lists.NoticePostConfirm:   lists.PostConfirmParams{Subject: "Tulips", URL: "https://lists.example/confirm/t", Reply: "garden-confirm+t@lists.example"},
+		lists.NoticePostForwarded: lists.PostForwardedParams{Author: "eve@evil.example", By: "ann@a.example"},
+		lists.NoticeModerated:     lists.ModeratedParams{Outcome: lists.OutcomeDecided, About: "Tulips", Actor: "ann@a.example", Reply: "garden-confirm+t@lists.example"},
+		lists.NoticeWaiting: lists.WaitingParams{
+			Held:   []lists.WaitingPost{{Author: "eve@evil.example", Since: time.Now(), Reason: "moderation", Reply: "garden-confirm+t@lists.example"}},
+			Others: 3, More: true, Requests: 2, URL: "https://lists.example/manage", JoinsURL: "https://lists.example/manage"},
 		lists.NoticeJoinRefused:   lists.RefusedParams{},
 		lists.NoticeHeld:          lists.HeldParams{Author: "eve@evil.example", Size: 5, Reason: "moderation", URL: "https://lists.example/manage"},
 		lists.NoticePostRejected:  lists.PostRejectedParams{Subject: "Tulips", MessageID: "<1@member.example>", Reason: "Off topic"},

@@ -15,6 +15,12 @@ type postPage struct {
 	Mail      letter
 	Reason    string // typed into the form that rejects
 	Errors    formErrors
+	HeldFor   string         // why it waits, in words
+	Mine      bool           // the person has claimed it
+	Answers   []lists.Canned // for who rejects
+	Parts     []droppable    // what can be left out
+	Subject   string         // in the form that changes it
+	Forward   string         // address typed into the form that forwards
 	progressPiece
 }
 
@@ -26,14 +32,35 @@ type decision struct {
 	Reason string
 }
 
-func (s *Site) showPost(v *visit) error { return s.renderPost(v, http.StatusOK, "", nil) }
+// droppable is a part that the copies of a held post may go without.
+type droppable struct {
+	N       int
+	Name    string
+	Type    string
+	Size    int64
+	Dropped bool
+}
 
-func (s *Site) renderPost(v *visit, code int, reason string, errs formErrors) error {
+// postForm is what was typed into the forms of the page, for a try that failed.
+type postForm struct {
+	Reason  string
+	Subject string
+	Forward string
+}
+
+func (s *Site) showPost(v *visit) error { return s.renderPost(v, http.StatusOK, postForm{}, nil) }
+
+func (s *Site) renderPost(v *visit, code int, form postForm, errs formErrors) error {
 	post, decisions, err := s.findPost(v)
 	if err != nil {
 		return err
 	}
-	p := postPage{listFrame: v.listFrame(tabOf(post)), Post: post, Reason: reason, Errors: errs}
+	p := postPage{listFrame: v.listFrame(tabOf(post)), Post: post, Reason: form.Reason, Subject: form.Subject, Forward: form.Forward, Errors: errs}
+	if post.Waits() {
+		if err := s.fillDecide(v, &p); err != nil {
+			return err
+		}
+	}
 	for _, d := range decisions {
 		p.Decisions = append(p.Decisions, v.decision(d))
 	}
@@ -56,7 +83,7 @@ func (s *Site) findPost(v *visit) (lists.Post, []lists.Decision, error) {
 }
 
 func tabOf(p lists.Post) string {
-	if p.State == lists.PostHeld {
+	if p.Waits() {
 		return "held"
 	}
 	return "posts"
@@ -66,59 +93,19 @@ func tabOf(p lists.Post) string {
 // a person decided is in their own words already.
 func (v *visit) decision(d lists.Decision) decision {
 	out := decision{At: d.At, Who: d.Actor, Action: d.Action, Reason: d.Reason}
-	if d.Actor != lists.ActorRules {
-		return out
-	}
-	out.Who = ""
-	if id := "reason." + d.Reason; v.words.Has(id) {
-		out.Reason = v.words.Text(id, nil)
+	switch d.Actor {
+	case lists.ActorRules:
+		out.Who, out.Reason = "", v.reason(d.Reason)
+	case lists.ActorClock:
+		out.Who, out.Reason = v.words.Text("post.clock", nil), v.reason(d.Reason)
 	}
 	return out
 }
 
-func (s *Site) releasePost(v *visit) error {
-	post, _, err := s.findPost(v)
-	if err != nil {
-		return err
+// reason is a code of the lists in words; a moderator's own words are in words already.
+func (v *visit) reason(code string) string {
+	if id := "reason." + code; v.words.Has(id) {
+		return v.words.Text(id, nil)
 	}
-	if _, err := s.lists.ReleasePost(v.Request().Context(), v.actor, post.ID); err != nil {
-		return s.undecided(v, err, "")
-	}
-	return v.done(v.manageURL("posts", post.Ref), "post.released")
-}
-
-func (s *Site) rejectPost(v *visit) error {
-	form, err := v.form()
-	if err != nil {
-		return err
-	}
-	post, _, err := s.findPost(v)
-	if err != nil {
-		return err
-	}
-	reason := form.Get("reason")
-	if _, err := s.lists.RejectPost(v.Request().Context(), v.actor, post.ID, reason); err != nil {
-		return s.undecided(v, err, reason)
-	}
-	return v.done(v.manageURL("held"), "post.rejected")
-}
-
-func (s *Site) discardPost(v *visit) error {
-	post, _, err := s.findPost(v)
-	if err != nil {
-		return err
-	}
-	if _, err := s.lists.DiscardPost(v.Request().Context(), v.actor, post.ID); err != nil {
-		return s.undecided(v, err, "")
-	}
-	return v.done(v.manageURL("held"), "post.discarded")
-}
-
-// undecided shows the post again with what came between: mostly another moderator.
-func (s *Site) undecided(v *visit, err error, reason string) error {
-	errs, code, err := v.refused(err, "reason")
-	if err != nil {
-		return err
-	}
-	return s.renderPost(v, code, reason, errs)
+	return code
 }

@@ -9,8 +9,14 @@ import (
 // postsPage are posts of a list, the youngest first: all, or those that are held.
 type postsPage struct {
 	listFrame
-	Posts []lists.Post
+	Posts []postRow
 	Next  string // id of the last post shown, if there are more
+}
+
+// postRow is a post of the page, with why it waits in words.
+type postRow struct {
+	lists.Post
+	HeldFor string
 }
 
 func (s *Site) showPosts(v *visit) error { return s.renderPosts(v, "posts", "") }
@@ -30,7 +36,10 @@ func (s *Site) renderPosts(v *visit, tabName, state string) error {
 	if err != nil {
 		return err
 	}
-	p := postsPage{listFrame: v.listFrame(tabName), Posts: found.Posts}
+	p := postsPage{listFrame: v.listFrame(tabName)}
+	for _, post := range found.Posts {
+		p.Posts = append(p.Posts, postRow{Post: post, HeldFor: v.reason(post.HeldFor)})
+	}
 	if found.More {
 		p.Next = found.Posts[len(found.Posts)-1].ID.String()
 	}

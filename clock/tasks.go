@@ -38,6 +38,14 @@ func Tasks(p Parts) []Task {
 			_, err := p.Lists.ActivateSeenKeys(ctx, p.TXT)
 			return err
 		}},
+		{Name: "expire-held", Schedule: "17 * * * *", Do: func(ctx context.Context, _ time.Time) error {
+			_, err := p.Lists.ExpireHeld(ctx)
+			return err
+		}},
+		{Name: "tell-waiting", Schedule: "37 6 * * *", Do: func(ctx context.Context, _ time.Time) error {
+			_, err := p.Lists.TellWaiting(ctx)
+			return err
+		}},
 		{Name: "prune-lists", Schedule: "7 * * * *", Do: func(ctx context.Context, _ time.Time) error {
 			_, err := p.Lists.Prune(ctx)
 			return err

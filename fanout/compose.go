@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"muster/lists"
+	"muster/lists/edit"
 	"muster/smtp"
 	"muster/smtp/smtpclient"
 )
@@ -38,6 +39,7 @@ type source struct {
 	utf8      bool
 	lists     []listName // the list and those nested in it; none for a notice of the site
 	notice    notice
+	edits     edit.Edits // what a moderator changed of the post
 }
 
 // listName is what a message says of a list.
@@ -100,7 +102,11 @@ func compose(src *source, seals Sealer, base string) (*message, error) {
 	}
 	body := src.raw[src.headerLen:]
 	after.Grow(len(body))
-	after.Write(body)
+	if len(src.edits) == 0 {
+		after.Write(body)
+	} else if err := src.edits.Cutter(int64(src.headerLen)).Cut(body, after.add); err != nil {
+		return nil, err
+	}
 	m.after = smtpclient.Prepare(after.Bytes())
 	m.size += int64(len(body))
 	return m, nil
@@ -126,7 +132,7 @@ func composeHeader(src *source, raw []byte, seals Sealer, base string) (m *messa
 	}
 	var before header
 	after = &header{}
-	raw = raw[:src.headerLen]
+	raw = src.edits.Header(raw[:src.headerLen])
 	if src.authres != "" { // on top: what stands below may be anybody's (RFC 8601 §4.1)
 		before.WriteString(storedField(authResults, src.authres))
 	}

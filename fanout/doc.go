@@ -71,7 +71,7 @@
 //   - RFC 6376, signatures (lists/dkim makes them)
 //   - RFC 3463, enhanced status codes
 //   - RFC 3461, reports of delivery, and RFC 8098, of reading, where a list asks for them
-//   - RFC 6152, 8BITMIME; RFC 2046, RFC 1847, the parts of a message that is converted for who has it not
+//   - RFC 6152, 8BITMIME; RFC 2046, RFC 1847, the parts of a message that is converted for who has it not; RFC 6532, a message within one
 //   - RFC 7435, encryption where it can be had; RFC 8461, MTA-STS
 //   - RFC 7672, DANE for mail; RFC 6698, RFC 7671, its records; RFC 4035, RFC 6840, what a validating name server says of signatures
 //   - RFC 3834, Auto-Submitted; RFC 2047, RFC 2045, encoded words and quoted-printable in notices and converted messages

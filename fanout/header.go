@@ -20,6 +20,12 @@ func (h *header) field(name, value string) {
 	h.WriteString("\r\n")
 }
 
+// add is Write as what is left of a message is handed over.
+func (h *header) add(text []byte) error {
+	h.Write(text) // which does not fail
+	return nil
+}
+
 // oneField takes out what would end the field: a line break that no white space follows, and
 // control characters.
 func oneField(v string) string {

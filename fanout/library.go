@@ -237,7 +237,10 @@ func (l *library) compose(ctx context.Context, fanout int64) (m *message, err er
 			m, err = nil, poison{fmt.Errorf("composing: %v", r)}
 		}
 	}()
+	long := &scribe{src: src, seals: seals, base: l.site.base, keys: keys, dir: l.dir, host: l.hostOf(src)}
 	switch {
+	case src.kind == "notice" && src.notice.kind == lists.NoticePostForwarded:
+		return composeForwarded(ctx, l.pool, long, l)
 	case src.kind == "notice":
 		m, err = composeNotice(src, l.mail, l.site)
 	case l.fits(fanout, src.size):
@@ -246,7 +249,7 @@ func (l *library) compose(ctx context.Context, fanout int64) (m *message, err er
 		}
 		m, err = compose(src, seals, l.site.base)
 	default:
-		return composeLong(ctx, l.pool, &scribe{src: src, seals: seals, base: l.site.base, keys: keys, dir: l.dir, host: l.hostOf(src)})
+		return composeLong(ctx, l.pool, long)
 	}
 	if err == nil {
 		m.host = l.hostOf(src)

@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"muster/lists/dkim"
+	"muster/lists/edit"
 	"muster/smtp/smtpclient"
 )
 
@@ -94,6 +95,7 @@ type scribe struct {
 	stuffer smtpclient.Stuffer
 	text    smtpclient.Text
 	rest    *dkim.Rest // where it is signed
+	cutter  *edit.Cutter
 }
 
 // composeLong makes the message of a post in a file. What it has in memory at a time is the header, and
@@ -138,7 +140,7 @@ func (s *scribe) begin() error {
 		return poison{err}
 	}
 	body := s.begun[s.src.headerLen:]
-	s.message, s.begun = m, nil
+	s.message, s.begun, s.cutter = m, nil, s.src.edits.Cutter(int64(s.src.headerLen))
 	m.long = s.out
 	if err := s.write(after.Bytes()); err != nil {
 		return err
@@ -147,8 +149,10 @@ func (s *scribe) begin() error {
 }
 
 func (s *scribe) body(piece []byte) error {
-	s.message.size += int64(len(piece))
-	return s.write(piece)
+	return s.cutter.Cut(piece, func(left []byte) error {
+		s.message.size += int64(len(left))
+		return s.write(left)
+	})
 }
 
 func (s *scribe) write(mail []byte) error {

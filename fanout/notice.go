@@ -38,20 +38,34 @@ type site struct {
 // and no bounce of it can loop (RFC 3834 §3.3), and its Date and Message-ID are those of the
 // notice, so that a second attempt is the same message.
 func composeNotice(src *source, render MailFunc, s site) (*message, error) {
-	n := &src.notice
-	to, err := smtp.ParseAddress(n.address)
-	if err != nil {
-		return nil, fmt.Errorf("address %q: %w", n.address, err)
-	}
-	data, err := noticeData(src, s)
+	h, to, text, err := noticeHead(src, render, s)
 	if err != nil {
 		return nil, err
 	}
+	writeTextHead(h)
+	writeQuoted(&h.Buffer, text)
+	return &message{
+		after: smtpclient.Prepare(h.Bytes()),
+		size:  int64(h.Len()),
+		utf8:  !to.ASCII(),
+	}, nil
+}
+
+// noticeHead is the header of a notice up to what its body is, whom it goes to, and its text.
+func noticeHead(src *source, render MailFunc, s site) (h *header, to smtp.Address, text string, err error) {
+	n := &src.notice
+	if to, err = smtp.ParseAddress(n.address); err != nil {
+		return nil, to, "", fmt.Errorf("address %q: %w", n.address, err)
+	}
+	data, err := noticeData(src, s)
+	if err != nil {
+		return nil, to, "", err
+	}
 	subject, text, err := render(n.kind, n.language, data)
 	if err != nil {
-		return nil, fmt.Errorf("notice %q in %q: %w", n.kind, n.language, err)
+		return nil, to, "", fmt.Errorf("notice %q in %q: %w", n.kind, n.language, err)
 	}
-	var h header
+	h = &header{}
 	h.field("From", noticeFrom(src, s))
 	h.field("To", "<"+to.Wire()+">")
 	if reply, err := smtp.ParseAddress(param(data, "Reply")); err == nil {
@@ -67,15 +81,14 @@ func composeNotice(src *source, render MailFunc, s site) (*message, error) {
 	h.field("Auto-Submitted", "auto-generated")
 	h.field("Precedence", "bulk")
 	h.field("MIME-Version", "1.0")
+	return h, to, text, nil
+}
+
+// writeTextHead writes what says that a text in quoted-printable follows.
+func writeTextHead(h *header) {
 	h.field("Content-Type", "text/plain; charset=utf-8")
 	h.field("Content-Transfer-Encoding", "quoted-printable")
 	h.WriteString("\r\n")
-	writeQuoted(&h.Buffer, text)
-	return &message{
-		after: smtpclient.Prepare(h.Bytes()),
-		size:  int64(h.Len()),
-		utf8:  !to.ASCII(),
-	}, nil
 }
 
 // param is a parameter that is a string, "" if it is not there.

@@ -2,6 +2,7 @@ package fanout
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -29,6 +30,7 @@ type sourceRow struct {
 	Address    string
 	Language   string
 	Params     []byte
+	Edits      []byte // JSON; null for what goes out as it came
 	Made       time.Time
 }
 
@@ -41,7 +43,8 @@ func selectSource(ctx context.Context, q querier, fanout int64) (*source, error)
 			COALESCE(p.smtputf8, false) AS smtputf8, COALESCE(p.header_len, 0) AS header_len, COALESCE(p.size, 0) AS size,
 			COALESCE(n.id::text, '') AS notice_id, COALESCE(n.kind, '') AS notice_kind,
 			COALESCE(n.address, '') AS address, COALESCE(n.language, '') AS language,
-			convert_to(COALESCE(n.params, '{}')::text, 'UTF8') AS params, COALESCE(n.made, f.accepted) AS made
+			convert_to(COALESCE(n.params, '{}')::text, 'UTF8') AS params, COALESCE(n.made, f.accepted) AS made,
+			convert_to(p.edits::text, 'UTF8') AS edits
 		FROM fanout f LEFT JOIN post p ON p.id = f.post LEFT JOIN notice n ON n.id = f.notice
 		WHERE f.id = $1`, fanout)
 	if err != nil {
@@ -57,6 +60,11 @@ func selectSource(ctx context.Context, q querier, fanout int64) (*source, error)
 		null: r.Null, eightbit: r.EightBit, utf8: r.UTF8, headerLen: r.HeaderLen,
 		notice: notice{id: r.NoticeID, kind: r.NoticeKind, address: r.Address, language: r.Language, params: r.Params, made: r.Made},
 	}
+	if r.Edits != nil {
+		if err := json.Unmarshal(r.Edits, &src.edits); err != nil {
+			return nil, fmt.Errorf("edits of post %s: %w", r.Ref, err)
+		}
+	}
 	if src.lists, err = selectListNames(ctx, q, r.Lists); err != nil {
 		return nil, err
 	}
@@ -64,6 +72,15 @@ func selectSource(ctx context.Context, q querier, fanout int64) (*source, error)
 		src.post, src.size = *r.Post, r.Size
 	}
 	return src, nil
+}
+
+// selectForwarded is what is to be known of a post that goes out as it came, within another message.
+func selectForwarded(ctx context.Context, q querier, post string) (eightbit, utf8 bool, err error) {
+	err = q.QueryRow(ctx, `SELECT eightbit, smtputf8 FROM post WHERE id = $1::uuid`, post).Scan(&eightbit, &utf8)
+	if err != nil {
+		return false, false, fmt.Errorf("post %s: %w", post, err)
+	}
+	return eightbit, utf8, nil
 }
 
 // selectListNames reads lists, in the order of ids.

@@ -189,9 +189,13 @@ func (a *acceptance) rule(p *part) {
 	p.decision = verdict.Judge(verdict.Facts{
 		Message: a.letter.verdict, Size: a.letter.Size, MaxSize: a.s.cfg.MaxMessage,
 		NullSender: a.env.From.IsZero(), ListID: l.ListID(), ListKey: l.Address().Key(), OwnSeal: p.sealed,
-		Policy: st.Policy, Standing: verdict.Standing{Member: st.Member, Moderates: st.Moderates},
+		Policy: st.Policy, Standing: verdict.Standing{Member: st.Member, Moderates: st.Moderates, Trusted: st.Trusted},
+		Confirm:  l.ConfirmUnauthenticated,
 		SignedIn: a.signedIn(), AsAuthor: a.asAuthor(), Authentication: a.authentication(),
 	})
+	if p.decision.Action == verdict.Confirm && a.letter.verdict.Robot { // nobody would answer
+		p.decision.Action = verdict.Hold
+	}
 	if p.decision.Action == verdict.Reject {
 		p.outcome.Refusal = refusal(l, p.decision)
 	}

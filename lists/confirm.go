@@ -12,7 +12,7 @@ import (
 
 // Pending is what a token asks, to be shown before it is answered.
 type Pending struct {
-	Purpose string // PurposeJoin, PurposeLeave, PurposeSignIn
+	Purpose string // PurposeJoin, PurposeLeave, PurposePost, PurposeSignIn
 	List    List   // zero for a sign-in
 	Address string
 	Done    bool // it was answered already
@@ -34,6 +34,9 @@ func (s *Service) pending(ctx context.Context, secret string) (Pending, error) {
 	}
 	if err != nil {
 		return Pending{}, fmt.Errorf("token: %w", err)
+	}
+	if t.Purpose == PurposeModerate || t.Purpose == PurposeAdmit { // they are answered by mail
+		return Pending{}, unknownToken()
 	}
 	p := Pending{Purpose: t.Purpose, Address: t.Params.Address, Done: t.Used}
 	if t.List == nil {
@@ -57,19 +60,19 @@ func (s *Service) tokenList(ctx context.Context, q querier, t token) (List, erro
 
 // Confirmed is what came of a confirmation.
 type Confirmed struct {
-	Purpose string // PurposeJoin or PurposeLeave
+	Purpose string // PurposeJoin, PurposeLeave or PurposePost
 	List    List
 	Address string
-	Waits   bool // an owner decides now
+	Waits   bool // an owner or moderator decides now
 	Before  bool // it was confirmed before; nothing was done now
 }
 
-// Confirm does what a token of joining or leaving was mailed for. A second time is no error.
+// Confirm does what a token of joining, leaving or posting was mailed for. A second time is no error.
 func (s *Service) Confirm(ctx context.Context, secret, client string) (Confirmed, error) {
 	var c Confirmed
 	err := s.inTxWake(ctx, func(tx pgx.Tx) error {
 		c = Confirmed{}
-		t, err := s.takeToken(ctx, tx, secret, PurposeJoin, PurposeLeave)
+		t, err := s.takeToken(ctx, tx, secret, PurposeJoin, PurposeLeave, PurposePost)
 		if err != nil && KindOf(err) != Conflict {
 			return err
 		}
@@ -78,8 +81,12 @@ func (s *Service) Confirm(ctx context.Context, secret, client string) (Confirmed
 		if c.List, err = s.tokenList(ctx, tx, t); err != nil || c.Before {
 			return err
 		}
-		if t.Purpose == PurposeLeave {
+		switch t.Purpose {
+		case PurposeLeave:
 			return s.leave(ctx, tx, c.List, t.Key)
+		case PurposePost:
+			c.Waits, c.Before, err = s.confirmPost(ctx, tx, c.List, t)
+			return err
 		}
 		c.Waits, err = s.confirmJoin(ctx, tx, c.List, t, client)
 		return err

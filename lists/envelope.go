@@ -36,7 +36,7 @@ type Fate string
 // The fates. A refused one is not here: its Outcome says why.
 const (
 	FateAccepted  Fate = "accepted"  // it goes to the members, the owners, or the admins
-	FateHeld      Fate = "held"      // a moderator decides
+	FateHeld      Fate = "held"      // a moderator decides, or the author has to answer a mail
 	FateDuplicate Fate = "duplicate" // it was accepted before
 	FateDone      Fate = "done"      // a command was obeyed, a bounce was noted
 )

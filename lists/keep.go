@@ -41,6 +41,9 @@ func (p *part) isKept() bool {
 
 func (p *part) isHeld() bool { return p.held || p.decision.Action == verdict.Hold }
 
+// waits says whether the part is kept without going anywhere yet.
+func (p *part) waits() bool { return p.isHeld() || p.decision.Action == verdict.Confirm }
+
 // write keeps parts, all or none.
 func (a *acceptance) write(ctx context.Context, parts []*part) error {
 	if len(parts) == 0 {
@@ -57,7 +60,7 @@ func (a *acceptance) write(ctx context.Context, parts []*part) error {
 		}
 		rows = append(rows, row)
 	}
-	plain := a.letter.raw != nil && len(told) == 0 && !slices.ContainsFunc(kept, (*part).isHeld)
+	plain := a.letter.raw != nil && len(told) == 0 && !slices.ContainsFunc(kept, (*part).waits)
 	stored, err := a.insert(ctx, rows, plain, func(tx pgx.Tx, stored []storedPost) error {
 		return a.tell(ctx, tx, kept, told, stored)
 	})
@@ -123,7 +126,7 @@ func (a *acceptance) copyRaw(ctx context.Context, tx pgx.Tx, rows []postRow, sto
 // record notes what became of a part.
 func (a *acceptance) record(p *part, st storedPost) {
 	switch {
-	case st.Made && p.isHeld():
+	case st.Made && p.waits():
 		p.outcome = Outcome{Fate: FateHeld, Post: p.id}
 	case st.Made:
 		p.outcome = Outcome{Fate: FateAccepted, Post: p.id}
@@ -185,8 +188,11 @@ func (a *acceptance) row(p *part) (postRow, error) {
 	if row.List != 0 && p.owns {
 		row.IDHash, row.BodyHash = a.letter.idHash(row.Kind), a.letter.bodyHash
 	}
-	if p.isHeld() {
+	switch {
+	case p.isHeld():
 		row.State, row.Ruled = PostHeld, string(verdict.Hold)
+	case p.waits():
+		row.State, row.Ruled = PostUnconfirmed, string(verdict.Confirm)
 	}
 	return row, nil
 }

@@ -44,6 +44,13 @@ const (
 	JoinClosed   = "closed"
 )
 
+// Values of moderator_notices: when those who moderate are mailed about what waits for them.
+const (
+	NoticesAtOnce = "at-once"
+	NoticesDaily  = "daily"
+	NoticesNone   = "none"
+)
+
 // Values of tracking: which reports copies ask for.
 const (
 	TrackOff = "off"
@@ -68,7 +75,12 @@ type List struct {
 	Tracking    string
 	Siblings    string // addresses, ", " between
 	Priority    string // of the list's copies among others'
-	Created     time.Time
+
+	MaxHoldDays            int    `db:"max_hold_days"` // 0: held posts wait until somebody decides
+	ModeratorNotices       string `db:"moderator_notices"`
+	TellHeld               bool   `db:"tell_held"`               // authors hear that their post waits
+	ConfirmUnauthenticated bool   `db:"confirm_unauthenticated"` // who is not known to be the author has to confirm
+	Created                time.Time
 }
 
 // Address is where posts go.

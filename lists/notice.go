@@ -19,7 +19,7 @@ const (
 	NoticeAlreadyMember = "already-member" // MemberParams, to a member who asked to join
 	NoticeGoodbye       = "goodbye"        // MemberParams, to who was a member
 	NoticeMemberJoined  = "member-joined"  // AboutMemberParams, to owners
-	NoticeJoinRequest   = "join-request"   // AboutMemberParams, to owners, who decide
+	NoticeJoinRequest   = "join-request"   // JoinRequestParams, to owners and moderators, who decide
 	NoticeJoinRefused   = "join-refused"   // RefusedParams, to who asked to join
 )
 
@@ -58,6 +58,14 @@ type AboutMemberParams struct {
 	Address string
 	Name    string
 	URL     string // page where owners decide or look
+}
+
+// JoinRequestParams tells a moderator who would like to join.
+type JoinRequestParams struct {
+	Address string
+	Name    string
+	URL     string // page where they decide
+	Reply   string // address that decides when written to
 }
 
 // RefusedParams tells somebody that an owner refused them.

@@ -1,8 +1,16 @@
 package lists
 
+import "time"
+
 // Kinds of a notice about posts and commands.
 const (
 	NoticeHeld          = "held"           // HeldParams, to owners and moderators, who decide
+	NoticePostHeld      = "post-held"      // PostHeldParams, to the author of a held post
+	NoticePostExpired   = "post-expired"   // PostHeldParams, to the author of a post that nobody decided on
+	NoticePostConfirm   = "post-confirm"   // PostConfirmParams, to the author, who may not be who sent it
+	NoticePostForwarded = "post-forwarded" // PostForwardedParams, to whom a moderator named; the post goes with it
+	NoticeModerated     = "moderated"      // ModeratedParams, to a moderator who decided by mail
+	NoticeWaiting       = "waiting"        // WaitingParams, to owners and moderators, once a day
 	NoticePostRejected  = "post-rejected"  // PostRejectedParams, to the author of a held post
 	NoticePostRefused   = "post-refused"   // PostRefusedParams, to the authenticated sender of a post that other recipients took
 	NoticeCommandAnswer = "command-answer" // CommandAnswerParams, to who sent commands
@@ -15,6 +23,61 @@ type HeldParams struct {
 	Size    int64  // octets
 	Reason  string // code: what a Decision calls Reason
 	URL     string // page where it is released or rejected
+	Reply   string // address that decides when written to
+	Days    int    // that it waits; 0: until somebody decides
+}
+
+// PostHeldParams tells an author that their post waits, or waited in vain.
+type PostHeldParams struct {
+	Subject   string
+	MessageID string
+	Reason    string // code
+	Days      int    // that it waits; 0: until somebody decides
+}
+
+// PostConfirmParams lets an author say whether a post is theirs. The subject is all in it that was written
+// by whoever sent the post, and is shortened and without addresses of pages.
+type PostConfirmParams struct {
+	Subject string
+	URL     string // page that asks again and acts
+	Reply   string // address that acts when written to
+}
+
+// PostForwardedParams says what the post is that goes with the mail.
+type PostForwardedParams struct {
+	Author  string
+	Subject string
+	By      string // who forwards it
+	Post    string // id
+}
+
+// ModeratedParams says what became of what a moderator wrote.
+type ModeratedParams struct {
+	Outcome string // one of the Outcome… codes
+	About   string // subject of the post, or the address that would like to join
+	Actor   string // who decided before, or has claimed it
+	URL     string // page of the post or of the requests
+	Reply   string // address to try again; "" where nothing is left to decide
+}
+
+// WaitingParams says what waits for those who moderate a list.
+type WaitingParams struct {
+	Held     []WaitingPost // the oldest first
+	Others   int           // posts beside these
+	More     bool          // there are more than were counted
+	URL      string        // page of the held posts
+	Requests int           // to join
+	JoinsURL string
+}
+
+// WaitingPost is a post that waits.
+type WaitingPost struct {
+	Author  string
+	Subject string
+	Since   time.Time
+	Reason  string // code
+	URL     string
+	Reply   string // address that decides when written to
 }
 
 // PostRejectedParams tells an author what a moderator decided.
@@ -61,4 +124,17 @@ const (
 	OutcomeHelp     = "help"      // the commands follow
 	OutcomeEnd      = "end"       // nothing was read after it
 	OutcomeUnknown  = "unknown"   // no command
+
+	OutcomeUnanswered = "unanswered" // a mail that asks whether a post is theirs, and the first line is not yes
+
+	OutcomeReleased  = "released"  // the post goes to the members
+	OutcomeTrusted   = "trusted"   // so it does, and its author is trusted
+	OutcomeRejected  = "rejected"  // the post or the request
+	OutcomeDiscarded = "discarded" // the post
+	OutcomeAdmitted  = "admitted"  // who asked to join is a member
+	OutcomeClaimed   = "claimed"   // nobody else decides for a while
+	OutcomeTaken     = "taken"     // somebody else has claimed the post
+	OutcomeDecided   = "decided"   // it was decided before
+	OutcomeNoRight   = "no-right"  // they do not moderate the list any more
+	OutcomeUnread    = "unread"    // the first line is nothing that decides
 )

@@ -38,6 +38,11 @@ func (a *acceptance) obey(ctx context.Context) error {
 // commands carries out what a mail asks for. A mail to -request is answered, in one mail, line by
 // line; the other addresses ask one thing, which answers for itself unless nothing came of it.
 func (a *acceptance) commands(ctx context.Context, t Target) error {
+	if t.Kind == TargetConfirm {
+		if was, err := a.answerQuestion(ctx, t); err != nil || was {
+			return err
+		}
+	}
 	asked, err := a.asked(t)
 	if err != nil {
 		return err

@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
+	"muster/lists/edit"
 	"muster/lists/mailauth"
 	"muster/lists/verdict"
 	"muster/smtp"
@@ -24,10 +24,12 @@ const (
 
 // States of a post.
 const (
-	PostAccepted  = "accepted"
-	PostHeld      = "held"
-	PostRejected  = "rejected"
-	PostDiscarded = "discarded"
+	PostAccepted = "accepted"
+	PostHeld     = "held"
+	// PostUnconfirmed waits for its author to answer a mail.
+	PostUnconfirmed = "unconfirmed"
+	PostRejected    = "rejected"
+	PostDiscarded   = "discarded"
 )
 
 // Post is a message that came in and was kept, without its bytes.
@@ -44,6 +46,12 @@ type Post struct {
 	MessageID string     `db:"message_id"`
 	Subject   string
 	Size      int64 // octets
+
+	Since     time.Time  // it waits, if it does
+	HeldFor   string     `db:"held_for"`   // of a held post: code of the rule that held it, or the words of who did
+	ClaimedBy string     `db:"claimed_by"` // who looks at it; "" for nobody
+	Claimed   *time.Time // when they said so
+	Edits     edit.Edits // what its copies have different from the message that came
 
 	Authenticated bool   // the author proved to be who From says, by AUTH or by what vouches for their domain
 	AuthRes       string `db:"authres"` // the Authentication-Results field that the copies carry; "" where nobody looked
@@ -198,86 +206,4 @@ func (s *Service) WriteRaw(ctx context.Context, by Actor, p Post, w io.Writer) e
 			return err
 		}
 	}
-}
-
-// ReleasePost sends a held post to the members.
-func (s *Service) ReleasePost(ctx context.Context, by Actor, id uuid.UUID) (Post, error) {
-	return s.decide(ctx, by, id, ruling{state: PostAccepted, action: "release"})
-}
-
-// RejectPost turns a held post down. Its author is told the reason only where the sender had proved
-// who they are: a forged From must not get mail of ours.
-func (s *Service) RejectPost(ctx context.Context, by Actor, id uuid.UUID, reason string) (Post, error) {
-	return s.decide(ctx, by, id, ruling{state: PostRejected, action: string(verdict.Reject), reason: cleanText(clipText(reason))})
-}
-
-// DiscardPost puts a held post aside and tells nobody.
-func (s *Service) DiscardPost(ctx context.Context, by Actor, id uuid.UUID) (Post, error) {
-	return s.decide(ctx, by, id, ruling{state: PostDiscarded, action: string(verdict.Discard)})
-}
-
-// ruling is what a moderator decides.
-type ruling struct {
-	state  string
-	action string
-	reason string
-}
-
-// decide carries out a ruling, once: of two moderators the second is told who decided.
-func (s *Service) decide(ctx context.Context, by Actor, id uuid.UUID, r ruling) (Post, error) {
-	var p Post
-	err := s.inTxWake(ctx, func(tx pgx.Tx) (err error) {
-		if p, err = lockPost(ctx, tx, id); noRows(err) {
-			return noSuchPost()
-		} else if err != nil {
-			return fmt.Errorf("post %s: %w", id, err)
-		}
-		l, err := s.moderate(ctx, tx, by, p.ListID)
-		if err != nil {
-			return err
-		}
-		if p.State != PostHeld {
-			return s.decidedBefore(ctx, tx, p)
-		}
-		if p, err = s.rule(ctx, tx, by, l, p, r); err != nil {
-			return fmt.Errorf("post %s: %w", id, err)
-		}
-		return audit(ctx, tx, by, "post."+r.action, l.ID, map[string]any{"post": id.String(), "reason": r.reason})
-	})
-	return p, err
-}
-
-// rule changes the post. What was turned down may be sent again: its Message-ID is free.
-func (s *Service) rule(ctx context.Context, tx pgx.Tx, by Actor, l List, p Post, r ruling) (Post, error) {
-	p, err := updatePostState(ctx, tx, p.ID, r.state)
-	if err != nil {
-		return Post{}, err
-	}
-	if err := insertDecision(ctx, tx, p.ID, by.auditName(), r); err != nil {
-		return Post{}, fmt.Errorf("decision: %w", err)
-	}
-	if r.state == PostAccepted {
-		return p, nil
-	}
-	if err := forgetSeen(ctx, tx, p); err != nil {
-		return Post{}, fmt.Errorf("its Message-ID: %w", err)
-	}
-	if r.state == PostRejected {
-		return p, s.tellRejected(ctx, tx, l, p, r.reason)
-	}
-	return p, nil
-}
-
-func (s *Service) decidedBefore(ctx context.Context, q querier, p Post) error {
-	decisions, err := selectDecisions(ctx, q, p.ID)
-	if err != nil {
-		return fmt.Errorf("decisions on %s: %w", p.ID, err)
-	}
-	last := decisions[len(decisions)-1]
-	if last.Actor == ActorRules {
-		return Errorf(Conflict, "post.notheld", "that post is not held; it was accepted when it came")
-	}
-	e := Errorf(Conflict, "post.decided", "that post was decided before, by %s: it is %s", last.Actor, p.State)
-	e.Params = map[string]any{"Actor": last.Actor, "State": p.State}
-	return e
 }

@@ -4,20 +4,16 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 )
 
 // tell writes the notices about a message, in the transaction that keeps it.
 func (a *acceptance) tell(ctx context.Context, tx pgx.Tx, kept, told []*part, stored []storedPost) error {
 	for i, p := range kept {
-		if !p.isHeld() || !stored[i].Made {
+		if !stored[i].Made || !p.waits() {
 			continue
 		}
-		params := HeldParams{
-			Author: a.author().String(), Subject: a.letter.verdict.Subject, Size: a.letter.Size, Reason: p.decision.Code(),
-		}
-		if err := a.s.tellHeld(ctx, tx, p.target.List, p.id, params); err != nil {
+		if err := a.tellWaiting(ctx, tx, p); err != nil {
 			return err
 		}
 	}
@@ -29,33 +25,32 @@ func (a *acceptance) tell(ctx context.Context, tx pgx.Tx, kept, told []*part, st
 	return nil
 }
 
-// tellHeld mails those who moderate a list, once each. Beyond a limit they are not mailed about
-// every one: the page shows them all.
-func (s *Service) tellHeld(ctx context.Context, tx pgx.Tx, l List, post uuid.UUID, params HeldParams) error {
-	within, err := s.count(ctx, tx, s.limits.heldPerList, fmt.Sprint(l.ID))
-	if err != nil || !within {
-		return err
+// tellWaiting asks the author of a post that waits for them, and tells of one that waits for moderators.
+func (a *acceptance) tellWaiting(ctx context.Context, tx pgx.Tx, p *part) error {
+	l, err := listByID(ctx, tx, p.target.List.ID)
+	if noRows(err) { // removed since RCPT
+		return nil
 	}
-	ref, err := selectPostRef(ctx, tx, post)
 	if err != nil {
-		return fmt.Errorf("post %s: %w", post, err)
+		return fmt.Errorf("list %s: %w", p.target.List.Address(), err)
 	}
-	params.URL = s.url("manage", "lists", l.Address().String(), "posts", ref)
-	roles, err := selectRoles(ctx, tx, l.ID)
+	held, err := selectPostByID(ctx, tx, p.id)
 	if err != nil {
-		return fmt.Errorf("roles of %s: %w", l.Address(), err)
+		return fmt.Errorf("post %s: %w", p.id, err)
 	}
-	mailed := map[string]bool{}
-	for _, r := range roles {
-		if mailed[r.Key] {
-			continue
-		}
-		mailed[r.Key] = true
-		if err := queueNotice(ctx, tx, Notice{Kind: NoticeHeld, List: l.ID, Address: r.Address, Params: params}); err != nil {
+	if !p.isHeld() {
+		asked, err := a.s.challenge(ctx, tx, l, held, p.decision)
+		if err != nil || asked {
 			return err
 		}
+		if held, err = updatePostState(ctx, tx, held.ID, PostHeld); err != nil {
+			return fmt.Errorf("post %s: %w", p.id, err)
+		}
 	}
-	return nil
+	if err := a.s.tellHeld(ctx, tx, l, held); err != nil || !a.mayTell() || a.letter.verdict.Robot || a.env.From.IsZero() {
+		return err
+	}
+	return a.s.tellAuthorHeld(ctx, tx, l, held)
 }
 
 // tellRefused mails the author, who proved to be who From says.

@@ -110,7 +110,7 @@ func TestRejectPost(t *testing.T) {
 	m := post("10", "zoe@z.example", "dev@lists.example")
 	m.by = as("zoe@z.example")
 	known := s.wantFates(m, "held")[0].Post
-	s.noticed("held owner@a.example")
+	s.noticed("held owner@a.example", "post-held zoe@z.example")
 	if _, err := s.RejectPost(t.Context(), lists.CLI(), known, ""); err != nil {
 		t.Fatal(err)
 	}

@@ -29,6 +29,13 @@ type limits struct {
 
 	heldPerList          limit // mails to moderators about held posts
 	rejectionsPerAddress limit // mails to an author that a moderator rejected a post
+	heldPerAddress       limit // mails to an author that a post is held
+	challengesPerAddress limit // mails that ask an author whether a post is theirs
+	challengesPerList    limit
+	moderatedPerAddress  limit // answers to a moderator who decides by mail
+	joinsPerList         limit // mails to moderators about requests to join
+	waitingPerList       limit // daily mails to moderators
+	postForwardsPerList  limit // held posts that moderators forward
 	forwardsPerSender    limit // mails by one sender to one address of owners or admins
 	forwardsPerAddress   limit
 	answersPerAddress    limit // mails that answer commands
@@ -51,6 +58,13 @@ func defaultLimits() limits {
 
 		heldPerList:          limit{"held-list", 100, 24 * time.Hour},
 		rejectionsPerAddress: limit{"rejected-address", 2, 24 * time.Hour},
+		heldPerAddress:       limit{"held-address", 5, 24 * time.Hour},
+		challengesPerAddress: limit{"challenge-address", 5, 24 * time.Hour},
+		challengesPerList:    limit{"challenge-list", 200, time.Hour},
+		moderatedPerAddress:  limit{"moderated-address", 200, 24 * time.Hour},
+		joinsPerList:         limit{"joins-list", 100, 24 * time.Hour},
+		waitingPerList:       limit{"waiting-list", 1, 12 * time.Hour},
+		postForwardsPerList:  limit{"post-forward-list", 50, 24 * time.Hour},
 		forwardsPerSender:    limit{"forward-sender", 30, time.Hour},
 		forwardsPerAddress:   limit{"forward-address", 500, 24 * time.Hour},
 		answersPerAddress:    limit{"answer-address", 10, 24 * time.Hour},

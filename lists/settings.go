@@ -20,7 +20,8 @@ type Setting struct {
 	Values  []string // what it takes; empty: any text
 	Default string
 	Doc     string
-	Admin   bool // only an administrator of the site may change it
+	Number  string // what the whole number is that it takes, if it takes one
+	Admin   bool   // only an administrator of the site may change it
 }
 
 // Change sets one setting.
@@ -32,7 +33,7 @@ const (
 	maxDescription = 4000
 )
 
-// anyNumber stands in Setting.Values for a whole number greater than one.
+// anyNumber stands in Setting.Values for a whole number greater than zero.
 const anyNumber = "N"
 
 // Settings is the table of a list's settings.
@@ -48,7 +49,15 @@ func Settings() []Setting {
 			Doc: "Who may post. Owners and moderators always may; with moderators, posts of others are held for them."},
 		{Key: "join_policy", Values: []string{JoinOpen, JoinConfirm, JoinModerate, JoinBoth, JoinClosed}, Default: JoinConfirm,
 			Doc: "How people join: at once, after a confirmation by mail, after an owner agrees, after both, or not at all."},
-		{Key: "verp", Values: append(boolValues(), anyNumber), Default: "true",
+		{Key: "max_hold_days", Values: []string{holdNever, anyNumber}, Default: "30", Number: "a whole number of days",
+			Doc: "How long a held post waits for a moderator before it is discarded; its author is told if it is certain who that is. With never, until somebody decides."},
+		{Key: "moderator_notices", Values: []string{NoticesAtOnce, NoticesDaily, NoticesNone}, Default: NoticesAtOnce,
+			Doc: "When owners and moderators are mailed about posts and requests to join that wait for them: about each at once, once a day about all that waits, or never."},
+		{Key: "tell_held", Values: boolValues(), Default: "true",
+			Doc: "Whether an author is told by mail that their post waits for a moderator. It is told only where it is certain who the author is, and a few times a day."},
+		{Key: "confirm_unauthenticated", Values: boolValues(), Default: "false",
+			Doc: "Whether a post waits for an answer of its author to a mail where neither SPF, DKIM nor AUTH shows that it is theirs. Without an answer within three days it is discarded."},
+		{Key: "verp", Values: append(boolValues(), anyNumber), Default: "true", Number: "a whole number N for every Nth post",
 			Doc: "Whether each copy has an envelope sender of its own, so that a bounce names its member: for each post, none, or every Nth. Costs a transaction for each member."},
 		{Key: "tracking", Values: []string{TrackOff, TrackDSN, TrackMDN}, Default: TrackOff,
 			Doc: "Whether copies ask for reports of what became of them. With dsn, servers that offer it are asked to say when a copy has reached its mailbox, or is late; with mdn, the readers' programs too are asked to say when it was displayed. Each copy then has an envelope sender of its own, whatever verp says, and may bring several reports back."},
@@ -118,6 +127,14 @@ func (l *List) put(key, value string) {
 		l.PostPolicy = value
 	case "join_policy":
 		l.JoinPolicy = value
+	case "max_hold_days":
+		l.MaxHoldDays = parseDays(value)
+	case "moderator_notices":
+		l.ModeratorNotices = value
+	case "tell_held":
+		l.TellHeld = value == "true"
+	case "confirm_unauthenticated":
+		l.ConfirmUnauthenticated = value == "true"
 	case "verp":
 		l.VERP = parseVERP(value)
 	case "tracking":
@@ -144,6 +161,14 @@ func (l List) Get(key string) string {
 		return l.PostPolicy
 	case "join_policy":
 		return l.JoinPolicy
+	case "max_hold_days":
+		return formatDays(l.MaxHoldDays)
+	case "moderator_notices":
+		return l.ModeratorNotices
+	case "tell_held":
+		return strconv.FormatBool(l.TellHeld)
+	case "confirm_unauthenticated":
+		return strconv.FormatBool(l.ConfirmUnauthenticated)
 	case "verp":
 		return formatVERP(l.VERP)
 	case "tracking":
@@ -231,7 +256,7 @@ func (s Setting) Takes() string {
 	}
 	words := slices.Clone(s.Values)
 	if i := slices.Index(words, anyNumber); i >= 0 {
-		words[i] = "a whole number N for every Nth post"
+		words[i] = s.Number
 	}
 	return strings.Join(words, ", ")
 }
@@ -269,6 +294,24 @@ func nearest(words []string, word string) (string, bool) {
 func isCount(value string) bool {
 	n, err := strconv.Atoi(value)
 	return err == nil && n >= 1 && n <= 1_000_000 && value == strconv.Itoa(n)
+}
+
+// holdNever stands for held posts that wait until somebody decides.
+const holdNever = "never"
+
+func parseDays(value string) int {
+	n, err := strconv.Atoi(value)
+	if err != nil { // never
+		return 0
+	}
+	return n
+}
+
+func formatDays(n int) string {
+	if n == 0 {
+		return holdNever
+	}
+	return strconv.Itoa(n)
 }
 
 func parseVERP(value string) int {

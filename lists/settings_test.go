@@ -12,7 +12,7 @@ func TestSettingsErrorsNameWhatIsRight(t *testing.T) {
 		code   string
 		says   []string
 	}{
-		{Change{"expm", "anyone"}, "setting.unknown", []string{`"expm"`, "did you mean expn?", "name, description, advertised, expn, post_policy, join_policy, verp, tracking, siblings, priority"}},
+		{Change{"expm", "anyone"}, "setting.unknown", []string{`"expm"`, "did you mean expn?", "name, description, advertised, expn, post_policy, join_policy, max_hold_days, moderator_notices, tell_held, confirm_unauthenticated, verp, tracking, siblings, priority"}},
 		{Change{"post-policy", "anyone"}, "setting.unknown", []string{"did you mean post_policy?"}},
 		{Change{"zzzzzzzz", "1"}, "setting.unknown", []string{"the settings are name, description"}},
 		{Change{"", "1"}, "setting.unknown", []string{"the settings are name"}},
@@ -57,6 +57,9 @@ func TestSettingsGoThereAndBack(t *testing.T) {
 		if s.Key == "verp" {
 			values = []string{"true", "false", "2", "1000"}
 		}
+		if s.Key == "max_hold_days" {
+			values = []string{"never", "1", "30"}
+		}
 		if s.Key == "siblings" {
 			values = []string{"", "a@x.example", "a@x.example, b@x.example"}
 		}
@@ -86,7 +89,10 @@ func TestSettingsGoThereAndBack(t *testing.T) {
 
 func TestDefaultsOfTheTableAreThoseOfTheSchema(t *testing.T) {
 	t.Parallel()
-	fresh := List{Advertised: true, Expn: ExpnMembers, PostPolicy: PostMembers, JoinPolicy: JoinConfirm, VERP: 1, Tracking: TrackOff, Priority: PriorityNormal}
+	fresh := List{
+		Advertised: true, Expn: ExpnMembers, PostPolicy: PostMembers, JoinPolicy: JoinConfirm, VERP: 1, Tracking: TrackOff, Priority: PriorityNormal,
+		MaxHoldDays: 30, ModeratorNotices: NoticesAtOnce, TellHeld: true,
+	}
 	for _, s := range Settings() {
 		if fresh.Get(s.Key) != s.Default {
 			t.Errorf("%s: the table says %q", s.Key, s.Default)

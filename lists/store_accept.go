@@ -16,11 +16,13 @@ type standing struct {
 	Policy    string
 	Member    bool
 	Moderates bool
+	Trusted   bool
 }
 
 const standingsSelect = `SELECT l.id AS list, l.post_policy AS policy,
 	EXISTS (SELECT FROM member m WHERE m.list = l.id AND m.key = ANY ($2) AND m.left_at IS NULL) AS member,
-	EXISTS (SELECT FROM role r WHERE r.list = l.id AND r.key = ANY ($2)) AS moderates
+	EXISTS (SELECT FROM role r WHERE r.list = l.id AND r.key = ANY ($2)) AS moderates,
+	l.trusts AND EXISTS (SELECT FROM trusted t WHERE t.list = l.id AND t.key = ANY ($2)) AS trusted
 FROM list l WHERE l.id = ANY ($1) AND l.deleted IS NULL`
 
 func selectStandings(ctx context.Context, q querier, lists []int64, keys []string) ([]standing, error) {

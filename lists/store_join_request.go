@@ -10,15 +10,18 @@ const joinRequestColumns = `id, list AS list_id, key, address, name, language, a
 
 const joinRequestInsert = `INSERT INTO join_request (list, key, address, name, language, consent, consent_from)
 VALUES (@list, @key, @address, @name, @language, @consent, @consent_from)
-ON CONFLICT (list, key) DO NOTHING`
+ON CONFLICT (list, key) DO NOTHING RETURNING id`
 
-// insertJoinRequest says whether it made the request: false if there is one of this address.
-func insertJoinRequest(ctx context.Context, q querier, r JoinRequest) (made bool, err error) {
-	tag, err := q.Exec(ctx, joinRequestInsert, pgx.NamedArgs{
+// insertJoinRequest is the id of the request that it made; 0 if there is one of this address.
+func insertJoinRequest(ctx context.Context, q querier, r JoinRequest) (id int64, err error) {
+	err = q.QueryRow(ctx, joinRequestInsert, pgx.NamedArgs{
 		"list": r.ListID, "key": r.Key, "address": r.Address, "name": r.Name, "language": r.Language,
 		"consent": r.Consent, "consent_from": r.ConsentFrom,
-	})
-	return tag.RowsAffected() > 0, err
+	}).Scan(&id)
+	if noRows(err) {
+		return 0, nil
+	}
+	return id, err
 }
 
 // Written as postsSelect is.

@@ -8,7 +8,11 @@ import (
 )
 
 const postColumns = `id, ref, coalesce(list, 0) AS list_id, kind, state, arrived, accepted, sender, author, message_id, subject,
-	size, authenticated, authres`
+	size, authenticated, authres, coalesce(held, arrived) AS since,
+	CASE WHEN state <> 'held' THEN '' ELSE coalesce((SELECT d.reason FROM decision d
+		WHERE d.post = post.id AND d.action = 'hold' ORDER BY d.n DESC LIMIT 1), reason) END AS held_for,
+	CASE WHEN ` + claimOpen + ` THEN claimed_by ELSE '' END AS claimed_by,
+	CASE WHEN ` + claimOpen + ` THEN claimed END AS claimed, coalesce(edits, '[]') AS edits`
 
 const (
 	postByRefSelect = `SELECT ` + postColumns + ` FROM post WHERE ref = $1`
@@ -78,11 +82,18 @@ func insertDecision(ctx context.Context, q querier, post uuid.UUID, actor string
 	return err
 }
 
-const postStateUpdate = `UPDATE post SET state = $2, accepted = CASE WHEN $2 = 'accepted' THEN now() END
+const postStateUpdate = `UPDATE post SET state = $2, accepted = CASE WHEN $2 = 'accepted' THEN now() END,
+	held = CASE WHEN $2 = 'held' THEN now() ELSE held END, claimed_by = NULL, claimed = NULL
 WHERE id = $1 RETURNING ` + postColumns
 
 func updatePostState(ctx context.Context, q querier, id uuid.UUID, state string) (Post, error) {
 	return collectOne[Post](ctx, q, postStateUpdate, id, state)
+}
+
+// markAuthenticated notes that the author of a post proved to be who From says.
+func markAuthenticated(ctx context.Context, q querier, id uuid.UUID) error {
+	_, err := q.Exec(ctx, `UPDATE post SET authenticated = true WHERE id = $1`, id)
+	return err
 }
 
 // forgetSeen frees the Message-ID of a post, if it is this post that holds it.

@@ -12,6 +12,7 @@ type targetRow struct {
 	List
 	Member    bool
 	Moderates bool
+	Trusted   bool
 }
 
 // Some recipients in one statement, which walks the indexes once for each: the LIMITs keep the planner
@@ -21,8 +22,10 @@ const targetsSelect = `SELECT q.n, coalesce(l.id, 0) AS id, d.id AS domain_id, d
 	coalesce(l.name, '') AS name, coalesce(l.description, '') AS description, coalesce(l.language, '') AS language,
 	coalesce(l.advertised, false) AS advertised, coalesce(l.expn, '') AS expn, coalesce(l.post_policy, '') AS post_policy,
 	coalesce(l.join_policy, '') AS join_policy, coalesce(l.verp, 0) AS verp, coalesce(l.created, d.created) AS created,
+	coalesce(l.confirm_unauthenticated, false) AS confirm_unauthenticated,
 	coalesce((SELECT true FROM member m WHERE m.list = l.id AND m.key = q.sender AND m.left_at IS NULL LIMIT 1), false) AS member,
-	coalesce((SELECT true FROM role r WHERE r.list = l.id AND r.key = q.sender LIMIT 1), false) AS moderates
+	coalesce((SELECT true FROM role r WHERE r.list = l.id AND r.key = q.sender LIMIT 1), false) AS moderates,
+	CASE WHEN l.trusts THEN coalesce((SELECT true FROM trusted t WHERE t.list = l.id AND t.key = q.sender LIMIT 1), false) ELSE false END AS trusted
 FROM unnest((SELECT $1::text[]), (SELECT $2::text[]), (SELECT $3::text[])) WITH ORDINALITY AS q(domain, local, sender, n)
 	CROSS JOIN LATERAL (SELECT * FROM domain WHERE name = q.domain LIMIT 1) d
 	LEFT JOIN LATERAL (SELECT * FROM list WHERE domain = d.id AND list.local = q.local AND deleted IS NULL LIMIT 1) l ON true`
@@ -41,7 +44,7 @@ func selectTargets(ctx context.Context, q querier, all []*targetQuestion) error 
 	var row targetRow
 	l := &row.List
 	into := []any{&n, &l.ID, &l.DomainID, &l.Domain, &l.Local, &l.Name, &l.Description, &l.Language, &l.Advertised, &l.Expn,
-		&l.PostPolicy, &l.JoinPolicy, &l.VERP, &l.Created, &row.Member, &row.Moderates}
+		&l.PostPolicy, &l.JoinPolicy, &l.VERP, &l.Created, &l.ConfirmUnauthenticated, &row.Member, &row.Moderates, &row.Trusted}
 	_, err = pgx.ForEachRow(rows, into, func() error {
 		all[n-1].found = row
 		return nil

@@ -41,6 +41,10 @@ const (
 	PurposeJoin   = "join"
 	PurposeLeave  = "leave"
 	PurposeSignIn = "signin"
+
+	PurposePost     = "post"     // whether a post is by whom From says
+	PurposeModerate = "moderate" // what a moderator decides on a held post
+	PurposeAdmit    = "admit"    // and on a request to join
 )
 
 // How long a token is good.
@@ -66,6 +70,11 @@ type tokenParams struct {
 	Language string `json:"language,omitempty"`
 	How      string `json:"how,omitempty"`
 	Client   string `json:"client,omitempty"`
+
+	Post    string `json:"post,omitempty"`    // id
+	Request int64  `json:"request,omitempty"` // id
+	Then    string `json:"then,omitempty"`    // what becomes of the post once it is confirmed: an Action of verdict
+	Reason  string `json:"reason,omitempty"`  // and why
 }
 
 // newToken is a token to be written.

@@ -15,18 +15,27 @@ import (
 
 // listView is a list as --json prints it.
 type listView struct {
-	Address     string    `json:"address"`
-	Name        string    `json:"name"`
-	Description string    `json:"description"`
-	Advertised  bool      `json:"advertised"`
-	Expn        string    `json:"expn"`
-	PostPolicy  string    `json:"post_policy"`
-	JoinPolicy  string    `json:"join_policy"`
-	VERP        any       `json:"verp"` // true, false, or for every how manieth post
-	Tracking    string    `json:"tracking"`
-	Siblings    string    `json:"siblings"`
-	Priority    string    `json:"priority"`
-	Created     time.Time `json:"created"`
+	Address     string `json:"address"`
+	Name        string `json:"name"`
+	Description string `json:"description"`
+	Advertised  bool   `json:"advertised"`
+	Expn        string `json:"expn"`
+	PostPolicy  string `json:"post_policy"`
+	JoinPolicy  string `json:"join_policy"`
+	VERP        any    `json:"verp"` // true, false, or for every how manieth post
+	Tracking    string `json:"tracking"`
+	Siblings    string `json:"siblings"`
+	Priority    string `json:"priority"`
+	listModeration
+	Created time.Time `json:"created"`
+}
+
+// listModeration is what of a list is about held posts.
+type listModeration struct {
+	MaxHoldDays            any    `json:"max_hold_days"` // "never", or how many
+	ModeratorNotices       string `json:"moderator_notices"`
+	TellHeld               bool   `json:"tell_held"`
+	ConfirmUnauthenticated bool   `json:"confirm_unauthenticated"`
 }
 
 // listDetail is a list with what takes more questions to the database.
@@ -43,7 +52,18 @@ func viewList(l lists.List) listView {
 		Address: l.Address().String(), Name: l.Name, Description: l.Description, Advertised: l.Advertised, Expn: l.Expn,
 		PostPolicy: l.PostPolicy, JoinPolicy: l.JoinPolicy, VERP: viewVERP(l.VERP), Tracking: l.Tracking, Siblings: l.Siblings,
 		Priority: l.Priority, Created: l.Created,
+		listModeration: listModeration{
+			MaxHoldDays: viewDays(l.MaxHoldDays), ModeratorNotices: l.ModeratorNotices, TellHeld: l.TellHeld,
+			ConfirmUnauthenticated: l.ConfirmUnauthenticated,
+		},
 	}
+}
+
+func viewDays(n int) any {
+	if n > 0 {
+		return n
+	}
+	return "never"
 }
 
 func viewVERP(n int) any {
@@ -64,6 +84,8 @@ func (a *app) listCommand() *cobra.Command {
 		},
 		a.listLsCommand(),
 		a.listSetCommand(),
+		a.listAnswersCommand(),
+		a.listTrustedCommand(),
 		&cobra.Command{
 			Use:   "rm LIST",
 			Short: "Remove a list; its address is unknown from then on",

@@ -24,6 +24,10 @@ type postView struct {
 	MessageID string         `json:"message_id"`
 	Subject   string         `json:"subject"`
 	Size      int64          `json:"size"`
+	Since     *time.Time     `json:"since,omitempty"`
+	HeldFor   string         `json:"held_for,omitempty"`
+	ClaimedBy string         `json:"claimed_by,omitempty"`
+	Edits     []editView     `json:"edits,omitempty"`
 	Proved    bool           `json:"authenticated"`
 	Results   []resultView   `json:"results,omitempty"`
 	Decisions []decisionView `json:"decisions,omitempty"`
@@ -45,11 +49,25 @@ type decisionView struct {
 	Reason string    `json:"reason"`
 }
 
+// editView is one change of what the copies of a post will be.
+type editView struct {
+	Subject string `json:"subject,omitempty"`
+	Dropped string `json:"dropped,omitempty"`
+}
+
 func viewPost(p lists.Post) postView {
-	return postView{
+	v := postView{
 		ID: p.ID.String(), State: p.State, Arrived: p.Arrived, Accepted: p.Accepted, Sender: p.Sender, Author: p.Author,
 		MessageID: p.MessageID, Subject: p.Subject, Size: p.Size, Proved: p.Authenticated,
+		HeldFor: p.HeldFor, ClaimedBy: p.ClaimedBy,
 	}
+	if p.Waits() {
+		v.Since = &p.Since
+	}
+	for _, e := range p.Edits {
+		v.Edits = append(v.Edits, editView{Subject: e.Subject, Dropped: e.Name})
+	}
+	return v
 }
 
 // viewResults are the results that were stored with a post.
@@ -70,13 +88,13 @@ func (a *app) postCommand() *cobra.Command {
 		a.postLsCommand(),
 		a.postShowCommand(),
 		a.postTraceCommand(),
-		&cobra.Command{
-			Use:   "release ID…",
-			Short: "Let held posts go to the members",
-			Args:  arguments(1, -1),
-			RunE:  a.with(postRelease),
-		},
+		a.postHoldCommand(),
+		a.postReleaseCommand(),
 		a.postRejectCommand(),
+		a.postDiscardCommand(),
+		a.postClaimCommand(),
+		a.postEditCommand(),
+		a.postForwardCommand(),
 	)
 }
 
@@ -87,7 +105,7 @@ func (a *app) postLsCommand() *cobra.Command {
 		Short: "List the posts of a list, the youngest first",
 		Args:  arguments(1, 1),
 	}
-	cmd.Flags().StringVar(&query.State, "state", "", "only those accepted, held, rejected or discarded")
+	cmd.Flags().StringVar(&query.State, "state", "", "only those accepted, held, unconfirmed, rejected or discarded")
 	query.Limit = pageSize
 	cmd.RunE = a.with(func(ctx context.Context, _ *cobra.Command, s *services, args []string) error {
 		if err := checkPostState(query.State); err != nil {
@@ -104,10 +122,10 @@ func (a *app) postLsCommand() *cobra.Command {
 
 func checkPostState(state string) error {
 	switch state {
-	case "", lists.PostAccepted, lists.PostHeld, lists.PostRejected, lists.PostDiscarded:
+	case "", lists.PostAccepted, lists.PostHeld, lists.PostUnconfirmed, lists.PostRejected, lists.PostDiscarded:
 		return nil
 	}
-	return usagef("--state %q is none of %s, %s, %s, %s", state, lists.PostAccepted, lists.PostHeld, lists.PostRejected, lists.PostDiscarded)
+	return usagef("--state %q is none of %s, %s, %s, %s, %s", state, lists.PostAccepted, lists.PostHeld, lists.PostUnconfirmed, lists.PostRejected, lists.PostDiscarded)
 }
 
 func (s *services) printPosts(ctx context.Context, l lists.List, query lists.PostQuery) error {
@@ -191,6 +209,9 @@ func (s *services) showPost(ctx context.Context, post lists.Post, decisions []li
 	p.row(nil, "subject", post.Subject)
 	p.row(nil, "message id", post.MessageID)
 	p.row(nil, "size", strconv.FormatInt(post.Size, 10)+" octets")
+	if post.ClaimedBy != "" {
+		p.row(nil, "claimed by", post.ClaimedBy)
+	}
 	for _, d := range decisions {
 		p.row(nil, d.At.Local().Format(time.DateTime), strings.TrimSpace(fmt.Sprintf("%s by %s: %s", d.Action, d.Actor, d.Reason)))
 	}
@@ -198,28 +219,6 @@ func (s *services) showPost(ctx context.Context, post lists.Post, decisions []li
 		copies.print(p)
 	}
 	return p.flush()
-}
-
-func postRelease(ctx context.Context, _ *cobra.Command, s *services, args []string) error {
-	return s.eachPost(args, "released", func(id uuid.UUID) (lists.Post, error) {
-		return s.lists.ReleasePost(ctx, lists.CLI(), id)
-	})
-}
-
-func (a *app) postRejectCommand() *cobra.Command {
-	var reason string
-	cmd := &cobra.Command{
-		Use:   "reject ID…",
-		Short: "Refuse held posts",
-		Args:  arguments(1, -1),
-	}
-	cmd.Flags().StringVar(&reason, "reason", "", "why; the author is told if they are a member or have proved who they are")
-	cmd.RunE = a.with(func(ctx context.Context, _ *cobra.Command, s *services, args []string) error {
-		return s.eachPost(args, "rejected", func(id uuid.UUID) (lists.Post, error) {
-			return s.lists.RejectPost(ctx, lists.CLI(), id, reason)
-		})
-	})
-	return cmd
 }
 
 // eachPost does the same to several posts, after all of the ids were read.

@@ -11,6 +11,7 @@ const (
 	Hold    Action = "hold"
 	Reject  Action = "reject"
 	Discard Action = "discard"
+	Confirm Action = "confirm" // the sender has to answer a question first
 )
 
 // Rules, in the order they are asked. The rule that decides is the reason of the Decision.
@@ -23,6 +24,8 @@ const (
 	// RuleAuthentication is asked where somebody looked who vouches for the message. It decides nothing.
 	RuleAuthentication = "authentication"
 	RulePolicy         = "policy" // the list's post_policy
+	// RuleConfirm is asked last, of what would go out or be held, where the list wants to know who writes.
+	RuleConfirm = "confirm"
 )
 
 // MaxReceived is how many hops a message may have behind it (RFC 5321 §6.3).
@@ -32,6 +35,7 @@ const MaxReceived = 100
 type Standing struct {
 	Member    bool
 	Moderates bool // an owner or a moderator
+	Trusted   bool // a moderator lets their posts through
 }
 
 // Authentication is what was found out about who vouches for a message. The results are words of
@@ -58,6 +62,8 @@ type Facts struct {
 	OwnSeal    bool   // the message names a bounce or leave seal of this very list
 	Policy     string // post_policy: "members", "anyone", "moderators"
 	Standing   Standing
+	// Confirm says that a post which nothing shows to be its author's waits for their answer.
+	Confirm bool
 	// SignedIn says that the sender used AUTH, AsAuthor that From is an address of theirs.
 	SignedIn bool
 	AsAuthor bool
@@ -79,7 +85,8 @@ const Passed = "pass"
 type Decision struct {
 	Action Action
 	Reason string // the rule that decided; RulePolicy for an accepted post
-	Answer string // what that rule found
+	Answer string // what that rule found; with Confirm, what the policy found
+	Then   Action // with Confirm: what becomes of it after the answer
 	Trace  []Step
 }
 
@@ -123,7 +130,21 @@ func Judge(f Facts) Decision {
 	d.Action, d.Answer = askPolicy(&f)
 	d.Reason = RulePolicy
 	d.Trace = append(d.Trace, Step{Rule: RulePolicy, Answer: d.Answer, Params: map[string]string{"policy": f.Policy}})
+	d.confirm(&f)
 	return d
+}
+
+// confirm puts a question before what would become of a post that nothing shows to be by whom From says.
+func (d *Decision) confirm(f *Facts) {
+	if !f.Confirm || d.Action == Reject || d.Action == Discard {
+		return
+	}
+	step := Step{Rule: RuleConfirm, Answer: Passed}
+	if !f.AsAuthor && !f.Authentication.Aligned {
+		step.Answer = AuthenticationMissing
+		d.Then, d.Action, d.Reason = d.Action, Confirm, RuleConfirm
+	}
+	d.Trace = append(d.Trace, step)
 }
 
 func askFrom(f *Facts) (Action, string) {
@@ -226,6 +247,7 @@ func (d Decision) Code() string {
 // What askPolicy finds.
 const (
 	PolicyModerates  = "moderates"
+	PolicyTrusted    = "trusted"
 	PolicyAnyone     = "anyone"
 	PolicyMember     = "member"
 	PolicyNotMember  = "not-member"
@@ -236,6 +258,8 @@ func askPolicy(f *Facts) (Action, string) {
 	switch {
 	case f.Standing.Moderates:
 		return Accept, PolicyModerates
+	case f.Standing.Trusted:
+		return Accept, PolicyTrusted
 	case f.Policy == "anyone":
 		return Accept, PolicyAnyone
 	case f.Policy == "moderators":

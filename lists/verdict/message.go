@@ -57,7 +57,7 @@ func Read(header []byte) Message {
 				m.MessageID, m.BogusID = readMessageID(value), value
 			}
 		case "subject":
-			m.Subject = cleanSubject(decode(value))
+			m.Subject = CleanSubject(decode(value))
 		case "received":
 			m.addReceived(value)
 		case "list-id":
@@ -194,8 +194,8 @@ func wordDecoder() *mime.WordDecoder {
 	}}
 }
 
-// cleanSubject makes a subject fit to be shown in one line.
-func cleanSubject(s string) string {
+// CleanSubject makes a subject fit to be shown in one line.
+func CleanSubject(s string) string {
 	s = strings.Map(func(r rune) rune {
 		switch {
 		case unicode.IsSpace(r):
