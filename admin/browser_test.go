@@ -17,6 +17,8 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"muster/admin"
+	"muster/lists"
+	"muster/smtp"
 )
 
 // chromium is a browser with a profile of its own. Whatever it complains about, a script refused
@@ -292,12 +294,47 @@ func TestBrowserHeldPost(t *testing.T) {
 	const list = "garden@lists.example"
 	w.set(list, "post_policy", "moderators")
 	w.post(list, "eve@member.example", tulips)
+	w.post(list, "frida.with.a.long.name@verein-der-gartenfreunde.example", strings.ReplaceAll(tulips, "tulips@", "roses@"))
+	for name, text := range map[string]string{"off topic": "Please write to chat@lists.example.\nThis list is about gardens.", "too long": "Please say it in fewer words."} {
+		if err := w.lists.SetCanned(w.ctx(), lists.CLI(), w.find(list).ID, lists.Canned{Name: name, Text: text}); err != nil {
+			t.Fatal(err)
+		}
+	}
 	c := newChromium(t, w.url)
 	c.signIn("owner@people.example")
+	c.open("/manage/lists/" + list + "/moderation")
+	c.fill("#address", "anna@example.org")
+	c.press(`form[action$="/trust"] button`, "anna@example.org")
+	c.look("moderation")
+	w.set(list, "join_policy", "moderate")
+	for _, who := range []string{"dora@d.example", "Frida Freundlich <frida.with.a.long.name@verein-der-gartenfreunde.example>"} {
+		box, err := smtp.ParseMailbox(who)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := w.lists.Subscribe(w.ctx(), lists.Subscription{List: w.find(list).ID, Mailbox: box, How: lists.ConsentWeb}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.open("/manage/lists/" + list + "/joins")
+	c.look("joins")
+	held := w.notices("held", "owner@people.example")[0]
+	c.open(held)
+	c.press(`form[action$="/claim"] button`, "You look at it")
 	c.open("/manage/lists/" + list + "/held")
+	c.says("Each post is read before it goes to the list.")
 	c.look("held")
-	c.open(w.notice("held", "owner@people.example"))
+	c.open(held)
+	c.do(chromedp.Evaluate[chromedp.Void](`document.querySelectorAll("details").forEach(d => d.open = true)`))
 	c.look("held-post")
+	c.fill("#subject", "Tulips again")
+	c.do(chromedp.Click(chromedp.CSS(`input[name="drop"]`)))
+	c.press(`form[action$="/edit"] button`, "Saved.")
+	c.says("→ Tulips again")
+	c.look("held-post-edited")
+	c.press(`.foot button[value="de"]`, "Sie sehen ihn an")
+	c.look("held-post-german")
+	c.press(`.foot button[value="en"]`, "You look at it")
 	c.press(`form[action$="/release"] button`, "the post is on its way")
 	c.says("230\nwaiting")
 	c.look("progress")
