@@ -16,22 +16,30 @@ import (
 // challenge asks the author of a post, who may know nothing of it, whether it is theirs, and says whether
 // it did. Beyond the limits, and where nobody would answer, moderators decide instead: a forger can have
 // somebody asked a few times a day, and no post is lost for that.
-func (s *Service) challenge(ctx context.Context, tx pgx.Tx, l List, p Post, d verdict.Decision) (asked bool, err error) {
-	a, err := smtp.ParseAddress(p.Author)
+func (a *acceptance) challenge(ctx context.Context, tx pgx.Tx, l List, p Post, d verdict.Decision) (asked bool, err error) {
+	s := a.s
+	author, err := smtp.ParseAddress(p.Author)
 	if err != nil {
 		return false, nil
 	}
-	if own, err := ownAddress(ctx, tx, a); err != nil || own.Ours {
+	if own, err := ownAddress(ctx, tx, author); err != nil || own.Ours {
 		return false, err
 	}
-	for who, most := range map[string]limit{a.Key(): s.limits.challengesPerAddress, fmt.Sprint(l.ID): s.limits.challengesPerList} {
-		if within, err := s.count(ctx, tx, most, who); err != nil || !within {
+	for _, counted := range []struct {
+		who  string
+		most limit
+	}{
+		{clientKey(a.client()), s.limits.challengesPerClient},
+		{author.Key(), s.limits.challengesPerAddress},
+		{fmt.Sprint(l.ID), s.limits.challengesPerList},
+	} {
+		if within, err := s.count(ctx, tx, counted.most, counted.who); err != nil || !within {
 			return false, err
 		}
 	}
 	secret, hash := newSecret()
 	_, err = insertToken(ctx, tx, hash, newToken{
-		Purpose: PurposePost, List: l.ID, Key: a.Key() + " " + p.ID.String(), Life: confirmLife,
+		Purpose: PurposePost, List: l.ID, Key: author.Key() + " " + p.ID.String(), Life: confirmLife,
 		Params: tokenParams{Address: p.Author, Post: p.ID.String(), Then: string(d.Then), Reason: d.Answer},
 	})
 	if err != nil {

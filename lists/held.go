@@ -35,7 +35,7 @@ func (s *Service) tellHeld(ctx context.Context, tx pgx.Tx, l List, p Post) error
 	}
 	return s.tellModerators(ctx, tx, l, func(r Role) (Notice, error) {
 		var err error
-		params.Reply, err = s.askModerator(ctx, tx, l, r, p)
+		params.Reply, err = s.askModerator(ctx, tx, l, r, p, forever)
 		return Notice{Kind: NoticeHeld, Params: params}, err
 	})
 }
@@ -71,11 +71,11 @@ func (s *Service) tellModerators(ctx context.Context, tx pgx.Tx, l List, what fu
 // forever is how long a token is good for what has no end of its own.
 const forever = 366 * 24 * time.Hour
 
-// askModerator makes the address by which one moderator decides on one post, once.
-func (s *Service) askModerator(ctx context.Context, tx pgx.Tx, l List, r Role, p Post) (string, error) {
-	life := forever
+// askModerator makes the address by which one moderator decides on one post, once. It is good for as long
+// as the post may wait, and no longer than a time.
+func (s *Service) askModerator(ctx context.Context, tx pgx.Tx, l List, r Role, p Post, life time.Duration) (string, error) {
 	if l.MaxHoldDays > 0 {
-		life = min(forever, time.Duration(l.MaxHoldDays+1)*24*time.Hour)
+		life = min(life, time.Duration(l.MaxHoldDays+1)*24*time.Hour)
 	}
 	return s.replyAddress(ctx, tx, l, newToken{
 		Purpose: PurposeModerate, Key: r.Key, Life: life, Params: tokenParams{Address: r.Address, Post: p.ID.String()},

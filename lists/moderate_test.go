@@ -3,6 +3,7 @@ package lists_test
 import (
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -67,6 +68,10 @@ func TestModerateByMail(t *testing.T) {
 	auto := replyTo(mia, "mia@a.example", "accept")
 	auto.text = "Auto-Submitted: auto-replied\n" + auto.text
 	s.wantFates(auto, "post.automatic")
+	auto = replyTo(mia, "mia@a.example", "accept")
+	auto.text = "Precedence: junk\n" + auto.text
+	s.wantFates(auto, "done")
+	s.noticed()
 	auto = replyTo(mia, "", "accept")
 	auto.text = "From: mia@a.example\n\naccept\n"
 	s.wantFates(auto, "post.automatic")
@@ -171,6 +176,33 @@ func TestTrustByMail(t *testing.T) {
 	s.wantFates(post("4", "ann@a.example", "dev@lists.example"), "held")
 	wantKind(t, s.Distrust(t.Context(), as("mia@a.example"), l.ID, addr(t, "ann@a.example")), lists.NotFound)
 	wantKind(t, s.Trust(t.Context(), as("ann@a.example"), l.ID, addr(t, "ann@a.example")), lists.Denied)
+}
+
+// Two moderators answer at once: one decides, the other is told by whom.
+func TestModerateByMailRaced(t *testing.T) {
+	t.Parallel()
+	s, _, id, mails := askedMods(t, nil)
+	var wg sync.WaitGroup
+	for _, who := range []string{"olga@a.example", "mia@a.example", "olga@a.example", "mia@a.example"} {
+		m := replyTo(mails[who], who, "accept")
+		env := s.envelope(m)
+		wg.Go(func() {
+			if _, err := s.Accept(t.Context(), env, m.message()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	outcomes := map[string]int{}
+	for _, n := range s.notices() {
+		outcomes[n.Params["Outcome"].(string)]++
+	}
+	if outcomes["released"] != 1 || outcomes["decided"] != 3 {
+		t.Errorf("told %v", outcomes)
+	}
+	if n := one[int](s, `SELECT count(*) FROM decision WHERE post = $1`, id); n != 1 {
+		t.Errorf("%d decisions", n)
+	}
 }
 
 // A token decides on its post, for its moderator as long as they are one, at its list.

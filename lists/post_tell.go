@@ -39,7 +39,7 @@ func (a *acceptance) tellWaiting(ctx context.Context, tx pgx.Tx, p *part) error 
 		return fmt.Errorf("post %s: %w", p.id, err)
 	}
 	if !p.isHeld() {
-		asked, err := a.s.challenge(ctx, tx, l, held, p.decision)
+		asked, err := a.challenge(ctx, tx, l, held, p.decision)
 		if err != nil || asked {
 			return err
 		}

@@ -32,6 +32,7 @@ type limits struct {
 	heldPerAddress       limit // mails to an author that a post is held
 	challengesPerAddress limit // mails that ask an author whether a post is theirs
 	challengesPerList    limit
+	challengesPerClient  limit
 	moderatedPerAddress  limit // answers to a moderator who decides by mail
 	joinsPerList         limit // mails to moderators about requests to join
 	waitingPerList       limit // daily mails to moderators
@@ -61,6 +62,7 @@ func defaultLimits() limits {
 		heldPerAddress:       limit{"held-address", 5, 24 * time.Hour},
 		challengesPerAddress: limit{"challenge-address", 5, 24 * time.Hour},
 		challengesPerList:    limit{"challenge-list", 200, time.Hour},
+		challengesPerClient:  limit{"challenge-client", 30, time.Hour},
 		moderatedPerAddress:  limit{"moderated-address", 200, 24 * time.Hour},
 		joinsPerList:         limit{"joins-list", 100, 24 * time.Hour},
 		waitingPerList:       limit{"waiting-list", 1, 12 * time.Hour},

@@ -30,6 +30,11 @@ func (a *acceptance) answerQuestion(ctx context.Context, t Target) (was bool, er
 	default:
 		return false, nil
 	}
+	if a.letter.verdict.Robot {
+		a.s.log.WarnContext(ctx, "an answer that a program may have sent was not looked at", "address", t.Address.String(),
+			"from", a.env.From.String(), "message_id", a.letter.messageID)
+		return true, nil
+	}
 	start, err := a.letter.start(maxCommandMail)
 	if err != nil {
 		return false, err
@@ -44,9 +49,6 @@ func (a *acceptance) answerQuestion(ctx context.Context, t Target) (was bool, er
 	m := moderation{s: a.s, secret: t.Detail, asked: asked, reply: reply}
 	if err := m.carryOut(ctx); err != nil {
 		return false, err
-	}
-	if a.letter.verdict.Robot {
-		return true, nil
 	}
 	return true, m.tell(ctx, t.List)
 }

@@ -3,6 +3,7 @@ package lists
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -37,6 +38,9 @@ func (s *Service) TellWaiting(ctx context.Context) (told int, err error) {
 	}
 }
 
+// waitingLife is how long what stands in a daily mail can be answered: the next one has it anew.
+const waitingLife = 7 * 24 * time.Hour
+
 // dailyStep is how many lists are looked for at a time.
 const dailyStep = 100
 
@@ -65,7 +69,7 @@ func (s *Service) tellWaiting(ctx context.Context, listID int64) (mailed bool, e
 			copy(own.Held, params.Held)
 			for i, p := range posts {
 				var err error
-				if own.Held[i].Reply, err = s.askModerator(ctx, tx, l, r, p); err != nil {
+				if own.Held[i].Reply, err = s.askModerator(ctx, tx, l, r, p, waitingLife); err != nil {
 					return Notice{}, err
 				}
 			}
