@@ -3,8 +3,10 @@ package fanout
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"muster/lists"
@@ -19,6 +21,9 @@ func composeForwarded(ctx context.Context, pool *pgxpool.Pool, s *scribe, l *lib
 		return nil, poison{fmt.Errorf("parameters of notice %q: %w", s.src.notice.kind, err)}
 	}
 	eightbit, utf8, err := selectForwarded(ctx, pool, params.Post)
+	if errors.Is(err, pgx.ErrNoRows) { // it is gone for good
+		return nil, poison{err}
+	}
 	if err != nil {
 		return nil, err
 	}

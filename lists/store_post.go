@@ -32,11 +32,6 @@ func lockPost(ctx context.Context, q querier, id uuid.UUID) (Post, error) {
 	return collectOne[Post](ctx, q, postLock, id)
 }
 
-func selectPostRef(ctx context.Context, q querier, id uuid.UUID) (ref string, err error) {
-	err = q.QueryRow(ctx, `SELECT ref FROM post WHERE id = $1`, id).Scan(&ref)
-	return ref, err
-}
-
 // The list stands in the comparisons and in the order, as in membersByKey: "list = @list" would let
 // PostgreSQL walk the posts of all lists back to those of a list where nothing was said for years.
 // Held posts are few among many and have an index of their own, which is used only where the

@@ -160,6 +160,42 @@ func TestAuthentication(t *testing.T) {
 	}
 }
 
+// TestConfirm: where the list asks for it, a post that nothing shows to be its author's waits for an answer,
+// if it would go anywhere at all; what would become of it then is kept.
+func TestConfirm(t *testing.T) {
+	t.Parallel()
+	aligned := verdict.Authentication{Known: true, SPF: "pass", Aligned: true}
+	for _, tt := range []struct {
+		name   string
+		change func(*verdict.Facts)
+		want   verdict.Action
+		then   verdict.Action
+		code   string
+		answer string
+	}{
+		{"nobody looked", func(*verdict.Facts) {}, verdict.Confirm, verdict.Accept, "confirm", "member"},
+		{"nothing found", func(f *verdict.Facts) { f.Authentication = verdict.Authentication{Known: true, SPF: "fail"} }, verdict.Confirm, verdict.Accept, "confirm", "member"},
+		{"aligned", func(f *verdict.Facts) { f.Authentication = aligned }, verdict.Accept, "", "member", "member"},
+		{"AUTH", func(f *verdict.Facts) { f.SignedIn, f.AsAuthor = true, true }, verdict.Accept, "", "member", "member"},
+		{"held after the answer", func(f *verdict.Facts) { f.Policy = "moderators" }, verdict.Confirm, verdict.Hold, "confirm", "moderation"},
+		{"refused anyway", func(f *verdict.Facts) { f.Standing.Member = false }, verdict.Reject, "", "not-member", "not-member"},
+		{"an owner", func(f *verdict.Facts) { f.Standing.Moderates = true }, verdict.Confirm, verdict.Accept, "confirm", "moderates"},
+		{"trusted", func(f *verdict.Facts) { f.Policy, f.Standing.Trusted, f.Authentication = "moderators", true, aligned }, verdict.Accept, "", "trusted", "trusted"},
+		{"not asked for", func(f *verdict.Facts) { f.Confirm = false }, verdict.Accept, "", "member", "member"},
+	} {
+		f := verdict.Facts{Message: read("From: ann@a.example"), Policy: "members", Standing: verdict.Standing{Member: true}, Confirm: true}
+		tt.change(&f)
+		d := verdict.Judge(f)
+		if d.Action != tt.want || d.Then != tt.then || d.Code() != tt.code || d.Answer != tt.answer {
+			t.Errorf("%s: %+v", tt.name, d)
+		}
+		last := d.Trace[len(d.Trace)-1]
+		if f.Confirm && d.Action != verdict.Reject && (last.Rule != verdict.RuleConfirm || (last.Answer == verdict.Passed) != (d.Then == "")) {
+			t.Errorf("%s: the trace ends with %+v", tt.name, last)
+		}
+	}
+}
+
 func TestHasPassed(t *testing.T) {
 	t.Parallel()
 	m := read("Received: from a ([192.0.2.1])\r\n\tby lists.example (Muster) with ESMTP id x\r\n\tfor <Dev-Owner@lists.example>; Mon, 1 Jan 2024 00:00:00 +0000",

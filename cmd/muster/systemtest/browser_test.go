@@ -1,6 +1,7 @@
 package systemtest
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"regexp"
@@ -170,5 +171,76 @@ func TestBrowserStory(t *testing.T) {
 	b.says("(?i)not on Garden club")
 	if list := s.run("", "member", "ls", "garden@lists.example"); strings.Contains(list, "bob@b.example") {
 		t.Errorf("left and still a member:\n%s", list)
+	}
+}
+
+// TestBrowserModeration is moderation in the browser, from the mail about a held post to the copies of what
+// was made of it.
+func TestBrowserModeration(t *testing.T) {
+	sink := newSink(t)
+	s := newSite(t, sink.addr)
+	n := s.start(t.TempDir())
+	s.run("", "list", "create", "garden@lists.example", "--name", "Garden club", "--owner", "ann@a.example")
+	s.run("", "list", "set", "garden@lists.example", "post_policy=moderators")
+	s.run("correct horse battery", "person", "create", "ann@a.example", "--password-stdin")
+	s.run("", "member", "add", "garden@lists.example", "bob@b.example", "carl@c.example")
+	b := newBrowser(t)
+	b.open("http://" + n.http + "/signin")
+	b.fill("#address", "ann@a.example")
+	b.fill("#password", "correct horse battery")
+	b.press(`form[action="/signin"] button`)
+	b.says("Garden club")
+
+	post := func(tag int, subject string) {
+		t.Helper()
+		c := dial(t, n.smtp, "EHLO b.example")
+		message := fmt.Sprintf("%s: %d\r\nFrom: Bob <bob@b.example>\r\nTo: garden@lists.example\r\nSubject: %s\r\nMessage-ID: <%d@b.example>\r\n"+
+			"MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nWhat now?\r\n--b\r\n"+
+			"Content-Type: application/x-msdownload; name=evil.exe\r\n\r\nMZ-evil\r\n--b--\r\n", tagField, tag, subject, tag)
+		if reply, err := c.post("bob@b.example", "garden@lists.example", []byte(message)); err != nil || reply[:3] != "250" {
+			t.Fatalf("%q, %v", reply, err)
+		}
+	}
+	page := func(subject string) string {
+		t.Helper()
+		mail := sink.noticeFor(t, "ann@a.example", "Waiting on Garden club: "+subject)
+		mail = bytes.ReplaceAll(mail, []byte("=\r\n"), nil) // where quoted-printable breaks a line
+		found := regexp.MustCompile(`https://lists\.example(/manage/lists/garden@lists\.example/posts/[a-z2-7]+)`).FindSubmatch(mail)
+		if found == nil {
+			t.Fatalf("no link in\n%s", mail)
+		}
+		return "http://" + n.http + string(found[1])
+	}
+
+	post(8, "Slugs")
+	b.open(page("Slugs"))
+	b.press(`form[action$="/claim"] button`)
+	b.says("You look at it")
+	b.do(chromedp.Evaluate[chromedp.Void](`document.querySelectorAll("details").forEach(d => d.open = true)`))
+	b.press(`input[name="drop"]`)
+	b.press(`form[action$="/edit"] button`)
+	b.says(`evil\.exe \(application/x-msdownload\)`)
+	b.press(`form[action$="/release"] button[name="trust"]`)
+	b.says("later posts of bob@b.example are not held")
+	b.says(`(?i)delivered\D+2|2\D+delivered`)
+	for _, member := range []string{"bob@b.example", "carl@c.example"} {
+		got := sink.copies(8, member)
+		if len(got) != 1 || strings.Contains(string(got[0]), "MZ-evil") || !strings.Contains(string(got[0]), "What now?") {
+			t.Errorf("%s has %q", member, got)
+		}
+	}
+	s.run("", "list", "trusted", "garden@lists.example", "--remove", "bob@b.example")
+
+	post(9, "Snails")
+	b.open(page("Snails"))
+	b.fill(`textarea[name="reason"]`, "Please ask the other list.")
+	b.press(`form[action$="/reject"] button`)
+	b.says("Rejected")
+	told := sink.noticeFor(t, "bob@b.example", "was not released")
+	if !strings.Contains(string(told), "Please ask the other list.") {
+		t.Errorf("the author is told\n%s", told)
+	}
+	if got := sink.copies(9, "carl@c.example"); len(got) != 0 {
+		t.Errorf("a rejected post went out: %q", got)
 	}
 }
