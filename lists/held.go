@@ -2,6 +2,7 @@ package lists
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -138,14 +139,16 @@ func (s *Service) ExpireHeld(ctx context.Context) (posts int, err error) {
 		if err != nil {
 			return posts, fmt.Errorf("held posts that are overdue: %w", err)
 		}
+		var failed []error // one post must not keep the others
 		for _, id := range ids {
 			if err := s.expire(ctx, id); err != nil {
-				return posts, fmt.Errorf("post %s: %w", id, err)
+				failed = append(failed, fmt.Errorf("post %s: %w", id, err))
+			} else {
+				posts++
 			}
-			posts++
 		}
-		if len(ids) < expireStep {
-			return posts, nil
+		if len(ids) < expireStep || len(failed) > 0 {
+			return posts, errors.Join(failed...)
 		}
 	}
 }

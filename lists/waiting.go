@@ -2,6 +2,7 @@ package lists
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -17,6 +18,7 @@ const (
 // TellWaiting mails those who moderate the lists that want it daily what waits for them, and says about how
 // many lists it did. Whoever keeps the clock calls it; a list is told of once in half a day, however often.
 func (s *Service) TellWaiting(ctx context.Context) (told int, err error) {
+	var failed []error // one list must not keep the others
 	for after := int64(0); ; {
 		ids, err := selectDailyLists(ctx, s.pool, after, dailyStep)
 		if err != nil {
@@ -26,14 +28,14 @@ func (s *Service) TellWaiting(ctx context.Context) (told int, err error) {
 			after = id
 			mailed, err := s.tellWaiting(ctx, id)
 			if err != nil {
-				return told, fmt.Errorf("what waits on list %d: %w", id, err)
+				failed = append(failed, fmt.Errorf("what waits on list %d: %w", id, err))
 			}
-			if mailed {
+			if mailed && err == nil {
 				told++
 			}
 		}
-		if len(ids) < dailyStep {
-			return told, nil
+		if len(ids) < dailyStep || ctx.Err() != nil {
+			return told, errors.Join(failed...)
 		}
 	}
 }

@@ -209,6 +209,9 @@ func (s *services) showPost(ctx context.Context, post lists.Post, decisions []li
 	p.row(nil, "subject", post.Subject)
 	p.row(nil, "message id", post.MessageID)
 	p.row(nil, "size", strconv.FormatInt(post.Size, 10)+" octets")
+	if post.Waits() {
+		p.row(nil, "waits since", post.Since.Local().Format(time.DateTime))
+	}
 	if post.ClaimedBy != "" {
 		p.row(nil, "claimed by", post.ClaimedBy)
 	}
