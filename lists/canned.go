@@ -105,6 +105,17 @@ func (s *Service) CannedText(ctx context.Context, by Actor, listID int64, name s
 	return "", noSuchAnswer(name)
 }
 
+// maxCannedTold is how many answers are named in a mail.
+const maxCannedTold = 20
+
+func cannedNames(all []Canned) string {
+	var names []string
+	for _, c := range all[:min(len(all), maxCannedTold)] {
+		names = append(names, c.Name)
+	}
+	return strings.Join(names, ", ")
+}
+
 func noSuchAnswer(name string) *Error {
 	e := Errorf(NotFound, "canned.unknown", "the list has no answer %q", clip(name))
 	e.Params = map[string]any{"Name": clip(name)}

@@ -34,6 +34,11 @@ func (s *Service) tellHeld(ctx context.Context, tx pgx.Tx, l List, p Post) error
 	params := HeldParams{
 		Author: p.Author, Subject: p.Subject, Size: p.Size, Reason: p.HeldFor, URL: s.postURL(l, p), Days: l.MaxHoldDays,
 	}
+	answers, err := selectCanned(ctx, tx, l.ID)
+	if err != nil {
+		return fmt.Errorf("answers of %s: %w", l.Address(), err)
+	}
+	params.Canned = cannedNames(answers)
 	return s.tellModerators(ctx, tx, l, func(r Role) (Notice, error) {
 		var err error
 		params.Reply, err = s.askModerator(ctx, tx, l, r, p, forever)

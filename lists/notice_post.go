@@ -24,6 +24,7 @@ type HeldParams struct {
 	Reason  string // code: what a Decision calls Reason
 	URL     string // page where it is released or rejected
 	Reply   string // address that decides when written to
+	Canned  string // names of the list's answers, with commas between; may be empty
 	Days    int    // that it waits; 0: until somebody decides
 }
 

@@ -28,7 +28,7 @@ func samples() map[string]any {
 			map[string]any{"Name": "", "Copies": 11.0, "Host": "", "Reply": ""},
 			map[string]any{"Name": "b.example", "Copies": 1.0, "Host": "", "Reply": "connection refused"},
 		},
-		"By": "mia@a.example", "Outcome": "decided", "About": "Tulips", "Actor": "olga@a.example", "Days": 30.0, "Requests": 2.0,
+		"By": "mia@a.example", "Canned": "off topic, too long", "Outcome": "decided", "About": "Tulips", "Actor": "olga@a.example", "Days": 30.0, "Requests": 2.0,
 		"JoinsURL": "https://lists.example/manage/lists/garden@lists.example/joins",
 		"Held": []any{
 			map[string]any{"Author": "eve@evil.example", "Subject": "Tulips", "Since": "2026-11-24T09:12:00Z", "Reason": "moderation",
