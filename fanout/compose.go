@@ -59,6 +59,7 @@ func (l listName) role(suffix string) smtp.Address {
 // message is a composed message, made once for all its copies and shared by all connections. What
 // differs from member to member stands between before and after, which of a long message is in a file.
 type message struct {
+	id            string // no other message has it
 	before, after smtpclient.Text
 	long          *longText // in place of after
 	size          int64     // octets of a copy, about: without what is personal
@@ -122,6 +123,7 @@ func composeHeader(src *source, raw []byte, seals Sealer, base string) (m *messa
 		return nil, nil, fmt.Errorf("header of %d octets in a message of %d", src.headerLen, len(raw))
 	}
 	m = &message{
+		id:       src.post,
 		eightbit: src.eightbit,
 		utf8:     src.utf8,
 		seals:    seals,

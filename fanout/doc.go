@@ -63,6 +63,7 @@
 // It follows
 //
 //   - RFC 2033, LMTP: a relay may speak it, and answers for each recipient (§4.2)
+//   - RFC 9110, HTTP, for relays that take copies by POST: no redirect is followed, Retry-After is heeded (§10.2.3); RFC 7617 and RFC 6750, the user or the token
 //   - RFC 5321, Simple Mail Transfer Protocol: sending (§4.5.4), finding the next hop (§5), too many recipients (§4.5.3.1.10), trace fields (§4.4)
 //   - RFC 5322, the form of header fields; RFC 8601, Authentication-Results: ours on top, forged ones of our name removed
 //   - RFC 7505, null MX; RFC 1035, the names of addresses; RFC 2308, RFC 9520, how long the DNS's noes are kept; RFC 8305, both families in turns; RFC 6890, addresses that are not for everybody

@@ -45,7 +45,7 @@ func composeForwarded(ctx context.Context, pool *pgxpool.Pool, s *scribe, l *lib
 	boundary := "=_" + s.src.notice.id // which nobody knew who wrote the post
 	writeForwardedHead(h, boundary, text, utf8)
 	s.cutter = s.src.edits.Cutter(0) // a notice has none
-	s.message = &message{long: s.out, eightbit: eightbit, utf8: utf8 || !to.ASCII()}
+	s.message = &message{id: s.src.notice.id, long: s.out, eightbit: eightbit, utf8: utf8 || !to.ASCII()}
 	if err := s.body(h.Bytes()); err != nil {
 		return nil, err
 	}

@@ -63,7 +63,10 @@ func (l *lane) crowded() bool {
 
 // trouble leaves the destination alone for a while, longer each time, and begins again with one
 // connection.
-func (l *lane) trouble(why error) {
+func (l *lane) trouble(why error) { l.troubleFor(why, 0) }
+
+// troubleFor is trouble with a server that has said for how long it does not want to be asked.
+func (l *lane) troubleFor(why error, least time.Duration) {
 	reason := why.Error()
 	l.mu.Lock()
 	if l.blockedLocked() { // known already, from another connection
@@ -73,7 +76,7 @@ func (l *lane) trouble(why error) {
 	l.failures++
 	l.slow, l.window, l.why = 0, 1, why
 	l.last = lastWord{text: reason, at: time.Now()}
-	failures, wait := l.failures, l.traffic.pace.block(l.failures)
+	failures, wait := l.failures, max(l.traffic.pace.block(l.failures), least)
 	l.until, l.saved = time.Now().Add(wait), time.Time{}
 	l.announce() // who waits for a slot need not
 	l.mu.Unlock()

@@ -46,7 +46,7 @@ func (m *message) mayNarrow(keys []*dkim.Key, at time.Time, dir string) {
 		return
 	}
 	made := &message{
-		before: m.before, utf8: m.utf8, sender: m.sender, host: m.host, personal: m.personal, seals: m.seals, day: m.day,
+		id: m.id, before: m.before, utf8: m.utf8, sender: m.sender, host: m.host, personal: m.personal, seals: m.seals, day: m.day,
 		voices: m.voices, size: m.size, tracked: m.tracked, receipt: m.receipt,
 	}
 	n := &narrow{}

@@ -45,6 +45,7 @@ func composeNotice(src *source, render MailFunc, s site) (*message, error) {
 	writeTextHead(h)
 	writeQuoted(&h.Buffer, text)
 	return &message{
+		id:    src.notice.id,
 		after: smtpclient.Prepare(h.Bytes()),
 		size:  int64(h.Len()),
 		utf8:  !to.ASCII(),

@@ -2,10 +2,12 @@ package fanout
 
 import (
 	"cmp"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -14,7 +16,7 @@ import (
 )
 
 // ErrRelay is a relay URL that cannot be used.
-var ErrRelay = errors.New("a relay is smtp://[user:password@]host:port, smtps://… or lmtp://…, or lmtp+unix:/path")
+var ErrRelay = errors.New("a relay is smtp://[user:password@]host:port, smtps://… or lmtp://…, lmtp+unix:/path, or https://[user:password@]host/path")
 
 // ErrLMTPPort is LMTP on the port of SMTP, which RFC 2033 §5 forbids.
 var ErrLMTPPort = errors.New("LMTP is not spoken on port 25: what listens there would take the mail for SMTP")
@@ -26,7 +28,9 @@ type Relay struct {
 	LMTP   bool   // it speaks LMTP
 	TLS    smtpclient.TLSPolicy
 	Auth   *smtpclient.Auth
-	Weight int // its share of connections among its group's; 0 is 1
+	URL    *url.URL // where it takes copies by HTTP, without a password; nil: it speaks SMTP or LMTP
+	Token  string   // by HTTP, a bearer token (RFC 6750) in place of Auth
+	Weight int      // its share of connections among its group's; 0 is 1
 	// What it is for, as ParsePattern makes it: mail of lists of these domains, mail to these
 	// domains, or where both are given what is both. Without any: all that no other is for.
 	ForListDomain, ForRecipientDomain []string
@@ -66,7 +70,7 @@ func (r *Relay) hop() hop {
 	if err != nil { // a socket
 		host = r.Addr
 	}
-	return hop{addr: r.Addr, name: host, tls: r.TLS, auth: r.Auth, lmtp: r.LMTP, weight: max(r.Weight, 1)}
+	return hop{addr: r.Addr, name: host, tls: r.TLS, auth: r.Auth, lmtp: r.LMTP, to: r.endpoint(), weight: max(r.Weight, 1)}
 }
 
 // isSocket says whether a hop is a unix socket, on which nobody can listen on the way.
@@ -159,7 +163,7 @@ func byWeight(hops []hop) []hop {
 
 // ParseRelay reads smtp://[user:password@]host[:port], encrypted by STARTTLS where it is offered, or
 // smtps://, encrypted from the start; lmtp://, the same by LMTP, or lmtp+unix:/path. The ports default
-// to 25, 465 and 24.
+// to 25, 465 and 24. https://[user:password@]host[:port]/path, or http://, is where copies are posted.
 func ParseRelay(s string) (*Relay, error) {
 	u, err := url.Parse(s)
 	if err != nil { // its text would show the password
@@ -171,6 +175,8 @@ func ParseRelay(s string) (*Relay, error) {
 	r := &Relay{}
 	port := u.Port()
 	switch u.Scheme {
+	case "http", "https":
+		return webRelay(u)
 	case "smtp":
 		r.TLS = smtpclient.TLSOpportunistic
 		port = orDefault(port, "25")
@@ -194,6 +200,64 @@ func ParseRelay(s string) (*Relay, error) {
 		r.Auth = &smtpclient.Auth{User: u.User.Username(), Password: password}
 	}
 	return r, nil
+}
+
+// webRelay reads http:// and https://.
+func webRelay(u *url.URL) (*Relay, error) {
+	if u.Hostname() == "" || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || u.Opaque != "" {
+		return nil, fmt.Errorf("%s://%s: %w", u.Scheme, u.Host, ErrRelay) // in the rest may be what is secret
+	}
+	r, port := &Relay{TLS: smtpclient.TLSImplicit}, "443"
+	if u.Scheme == "http" {
+		r.TLS, port = smtpclient.TLSOpportunistic, "80"
+	}
+	r.Addr = net.JoinHostPort(u.Hostname(), orDefault(u.Port(), port))
+	if u.User != nil {
+		password, _ := u.User.Password()
+		r.Auth = &smtpclient.Auth{User: u.User.Username(), Password: password}
+	}
+	bare := *u
+	bare.User = nil
+	r.URL = &bare
+	return r, r.CheckToken()
+}
+
+// ErrToken is a bearer token for who cannot be given one, and ErrPlainHTTP a password or a token that
+// would go to another machine in clear.
+var (
+	ErrToken     = errors.New("a token is for a relay by http:// or https:// without a password, and is printable ASCII without spaces")
+	ErrPlainHTTP = errors.New("a password or token goes to another machine by https:// only")
+)
+
+// CheckToken says what is wrong with the Token, or with Auth where it goes by HTTP.
+func (r *Relay) CheckToken() error {
+	odd := strings.ContainsFunc(r.Token, func(c rune) bool { return c <= ' ' || c > '~' })
+	switch {
+	case r.Token != "" && (r.URL == nil || r.Auth != nil || odd):
+		return ErrToken
+	case r.URL == nil || r.URL.Scheme == "https" || r.Token == "" && r.Auth == nil:
+		return nil
+	}
+	ip, err := netip.ParseAddr(r.URL.Hostname())
+	if r.URL.Hostname() == "localhost" || err == nil && ip.Unmap().IsLoopback() {
+		return nil
+	}
+	return ErrPlainHTTP
+}
+
+// endpoint is where a relay takes copies by HTTP, nil for others.
+func (r *Relay) endpoint() *endpoint {
+	if r.URL == nil {
+		return nil
+	}
+	e := &endpoint{url: r.URL}
+	switch {
+	case r.Token != "":
+		e.authorization = "Bearer " + r.Token
+	case r.Auth != nil:
+		e.authorization = "Basic " + base64.StdEncoding.EncodeToString([]byte(r.Auth.User+":"+r.Auth.Password)) // RFC 7617 §2
+	}
+	return e
 }
 
 // socketRelay reads lmtp+unix:/path.

@@ -22,6 +22,7 @@ type hop struct {
 	tls  smtpclient.TLSPolicy
 	auth *smtpclient.Auth
 	lmtp bool
+	to   *endpoint // by HTTP
 	pins *pins
 	// weight is that of a relay; 0: hops are in order.
 	weight int

@@ -181,6 +181,9 @@ func TestParseRelay(t *testing.T) {
 		{"smtps://me:p%40ss@mx.example", "mx.example:465", smtpclient.TLSImplicit, "me"},
 		{"smtp://[::1]:26/", "[::1]:26", smtpclient.TLSOpportunistic, ""},
 		{"lmtp://me:p%40ss@mx.example", "mx.example:24", smtpclient.TLSOpportunistic, "me"},
+		{"https://me:p%40ss@web.example/in", "web.example:443", smtpclient.TLSImplicit, "me"},
+		{"http://me:p%40ss@127.0.0.1/in", "127.0.0.1:80", smtpclient.TLSOpportunistic, "me"},
+		{"http://web.example:8080/in", "web.example:8080", smtpclient.TLSOpportunistic, ""},
 		{"lmtp+unix:/run/dovecot/lmtp", "/run/dovecot/lmtp", smtpclient.TLSNone, ""},
 		{"lmtp+unix:///run/dovecot/lmtp", "/run/dovecot/lmtp", smtpclient.TLSNone, ""},
 	}
@@ -204,10 +207,13 @@ func TestParseRelay(t *testing.T) {
 			t.Errorf("%s: %+v", tt.in, r)
 		}
 	}
-	for _, bad := range []string{"", "127.0.0.1:25", "http://x", "smtp://", "smtp://x:y:z", "smtp://h/path", "lmtp+unix:", "lmtp+unix:run/lmtp", "lmtp+unix://host/run/lmtp", "lmtp+unix:/"} {
+	for _, bad := range []string{"", "127.0.0.1:25", "gopher://x", "https://", "https://x/?key=1", "https://x/#a", "http:x", "smtp://", "smtp://x:y:z", "smtp://h/path", "lmtp+unix:", "lmtp+unix:run/lmtp", "lmtp+unix://host/run/lmtp", "lmtp+unix:/"} {
 		if _, err := ParseRelay(bad); !errors.Is(err, ErrRelay) {
 			t.Errorf("%q: %v", bad, err)
 		}
+	}
+	if _, err := ParseRelay("http://me:p%40ss@web.example/in"); !errors.Is(err, ErrPlainHTTP) {
+		t.Errorf("a password in clear: %v", err)
 	}
 	if _, err := ParseRelay("lmtp://mx.example:25"); !errors.Is(err, ErrLMTPPort) {
 		t.Errorf("LMTP on port 25: %v", err)

@@ -89,6 +89,7 @@ type batch struct {
 	personal smtpclient.Text // the recipient's own header fields
 	original smtpclient.Text // who it was for, where it goes to somebody else
 	refused  []refusal       // by recipient
+	pause    time.Duration   // for which its server has said that it does not want more
 	ticket   ticket          // its room in what may go out at all
 	local    bool            // what was answered is our own word: no server said it
 }
@@ -111,6 +112,7 @@ func (b *batch) fill(r *run, limit int, laneOf func(domain string) *lane) bool {
 	}
 	b.run, b.from, b.to, b.lane, b.message = r, r.next, r.next, r.lane, m
 	b.who, b.refused, b.ticket = b.who[:0], b.refused[:0], ticket{}
+	b.pause = 0
 	b.envelope = smtpclient.Envelope{To: b.envelope.To[:0], Size: m.size, EightBit: m.eightbit, UTF8: m.utf8, From: m.sender}
 	domain := ""
 	for end := min(r.checked, len(r.members)); b.to < end && len(b.who) < limit; {

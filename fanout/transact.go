@@ -2,6 +2,7 @@ package fanout
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"muster/smtp/smtpclient"
@@ -70,7 +71,17 @@ func (w *worker) transact(b *batch) *batch {
 	reply, err := conn.finish(next)
 	over()
 	b.each(answer.Each)
-	if reply == nil && err != nil {
+	switch {
+	case reply != nil || err == nil:
+	case isDisk(err):
+		w.back(next, nil)
+		w.unread(b, err)
+		return nil
+	case errors.Is(err, errUnsent):
+		w.back(next, nil)
+		w.broken(b, err)
+		return nil
+	default:
 		b.local = true
 		w.ended(b, next, noAnswer(err), err)
 		return nil
@@ -168,7 +179,7 @@ func (w *worker) hear(b *batch, said refusal) {
 	}
 	if said.stage != smtpclient.StageRcpt {
 		if slowDown(said.reply) {
-			b.lane.trouble(said.reply)
+			b.lane.troubleFor(said.reply, b.pause)
 		}
 		return
 	}

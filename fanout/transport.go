@@ -23,7 +23,8 @@ type transport interface {
 	// text gives the text, or a part of it: none of it counts before finish.
 	text(b *batch) error
 	// finish has the server take the text, and begins with next, if there is one. Its reply is for all
-	// for whom Answer.Each has none.
+	// for whom Answer.Each has none. An error that is errUnsent, or one of the message's file, says that
+	// the server cannot have taken it.
 	finish(next *batch) (*smtp.Reply, error)
 
 	// Extensions says what the server can be given.
@@ -55,6 +56,16 @@ func (c dialogue) finish(next *batch) (*smtp.Reply, error) {
 
 // connect makes a connection to one server, and learns from how that went.
 func (l *lane) connect(ctx context.Context, h hop, o smtpclient.Options) (transport, error) {
+	if h.to != nil {
+		p, err := dialPostback(ctx, h, o)
+		if l.traffic.soft.Err() == nil {
+			l.learn(h, false, err)
+		}
+		if err != nil { // and no transport, not even a nil one
+			return nil, err
+		}
+		return p, nil
+	}
 	conn, err := smtpclient.Dial(ctx, h.addr, o)
 	if l.traffic.soft.Err() == nil {
 		l.learn(h, err == nil && conn.TLSError() != nil, err)

@@ -16,7 +16,7 @@ func relays(settings []config.Relay) ([]fanout.Relay, error) {
 		if err != nil {
 			return nil, err
 		}
-		r.Weight = s.Weight
+		r.Weight, r.Token = s.Weight, s.Token
 		if r.ForListDomain, err = patterns(s.ForListDomain); err != nil {
 			return nil, err
 		}

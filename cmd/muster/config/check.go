@@ -221,7 +221,7 @@ func checkBaseURL(s string) error {
 
 func checkRelays(relays []Relay) error {
 	for _, r := range relays {
-		if err := checkRelay(r.URL); err != nil {
+		if err := checkRelay(r); err != nil {
 			return err
 		}
 		if err := checkPatterns(slices.Concat(r.ForListDomain, r.ForRecipientDomain)); err != nil {
@@ -263,13 +263,17 @@ func checkDestinations(destinations []Destination) error {
 	return nil
 }
 
-func checkRelay(s string) error {
-	_, err := fanout.ParseRelay(s)
+func checkRelay(s Relay) error {
+	r, err := fanout.ParseRelay(s.URL)
 	switch {
-	case errors.Is(err, fanout.ErrLMTPPort):
-		return err
+	case errors.Is(err, fanout.ErrLMTPPort), errors.Is(err, fanout.ErrPlainHTTP):
+		return fmt.Errorf("%q: %w", hidePassword(s.URL), err)
 	case err != nil:
-		return fmt.Errorf("%q is not one: %w", hidePassword(s), fanout.ErrRelay)
+		return fmt.Errorf("%q is not one: %w", hidePassword(s.URL), fanout.ErrRelay)
+	}
+	r.Token = s.Token
+	if err := r.CheckToken(); err != nil {
+		return fmt.Errorf("%q: %w", hidePassword(s.URL), err)
 	}
 	return nil
 }

@@ -45,6 +45,7 @@ type Config struct {
 // Relay is a server that takes mail for others.
 type Relay struct {
 	URL                string   `koanf:"url"`
+	Token              string   `koanf:"token"`
 	Weight             int      `koanf:"weight"`
 	ForListDomain      []string `koanf:"for_list_domain"`
 	ForRecipientDomain []string `koanf:"for_recipient_domain"`

@@ -121,8 +121,12 @@ func TestMistakesAreNamedWithTheirPlace(t *testing.T) {
 		{"bad network", "", nil, []string{"--trusted-network", "10.0.0.0/99"}, []string{"--trusted-network", "10.0.0.0/99"}},
 		{"none and more", "", nil, []string{"--trusted-network", "none,10.0.0.0/8"}, []string{"--trusted-network", `"none" alone`}},
 		{"bad listen", "", nil, []string{"--smtp-listen", "2525"}, []string{"--smtp-listen", "host:port"}},
-		{"bad relay", "", nil, []string{"--relay", "http://u:geheim@x"}, []string{"--relay", "smtp://", "u:xxxxx@x"}},
-		{"bad relay in a table", "\n[[relay]]\nurl = \"smtp://a\"\n[[relay]]\nurl = \"http://x\"\n", nil, nil, []string{"muster.toml:2", "relay", "smtp://"}},
+		{"bad relay", "", nil, []string{"--relay", "smtp:u:geheim@x"}, []string{"--relay", "smtp://"}},
+		{"password over HTTP in clear", "", nil, []string{"--relay", "http://u:geheim@x"}, []string{"--relay", "https://", "xxxxx:xxxxx@x"}},
+		{"secret in a query", "", nil, []string{"--relay", "https://x/?key=geheim"}, []string{"--relay", "https://x/?xxxxx"}},
+		{"token for SMTP", "[[relay]]\nurl = \"smtp://a\"\ntoken = \"geheim\"\n", nil, nil, []string{"muster.toml:1", "token", "http"}},
+		{"token in clear", "[[relay]]\nurl = \"http://a\"\ntoken = \"geheim\"\n", nil, nil, []string{"muster.toml:1", "token", "https://"}},
+		{"bad relay in a table", "\n[[relay]]\nurl = \"smtp://a\"\n[[relay]]\nurl = \"gopher://x\"\n", nil, nil, []string{"muster.toml:2", "relay", "smtp://"}},
 		{"LMTP where SMTP is spoken", "", nil, []string{"--relay", "lmtp://x:25"}, []string{"--relay", "port 25"}},
 		{"a socket that is none", "", nil, []string{"--relay", "lmtp+unix:var/run/lmtp"}, []string{"--relay", "lmtp+unix:/path"}},
 		{"a relay without a URL", "[[relay]]\nweight = 2\n", nil, nil, []string{"muster.toml:1", "relay", "smtp://"}},
@@ -244,7 +248,8 @@ func TestMissingFile(t *testing.T) {
 
 func TestPrintHidesSecretsAndReadsBack(t *testing.T) {
 	t.Parallel()
-	c, err := load(t, "relay = \"smtp://muster:geheim@mx.example:587\"\ndefault_domain = \"a\\\"b\\\\\"", nil,
+	c, err := load(t, "default_domain = \"a\\\"b\\\\\"\n[[relay]]\nurl = \"smtp://muster:geheim@mx.example:587\"\n"+
+		"[[relay]]\nurl = \"https://web.example/in\"\ntoken = \"geheim\"\n[[relay]]\nurl = \"https://geheim@web.example/in\"\n", nil,
 		"--database-url", "postgres://u:geheim@db/muster?sslpassword=geheim", "--lmtp-listen", "unix:/run/lmtp")
 	if err != nil {
 		t.Fatal(err)

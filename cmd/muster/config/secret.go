@@ -20,12 +20,24 @@ func hidePassword(value string) string {
 		value = urlUserinfo.ReplaceAllString(value, "${1}:"+hidden+"@")
 		return dsnPassword.ReplaceAllString(value, "${1}"+hidden)
 	}
+	if u.Scheme == "http" || u.Scheme == "https" { // where a name alone, or what is asked, may be the secret
+		if u.User != nil {
+			u.User = url.UserPassword(hidden, hidden)
+		}
+		if u.RawQuery != "" {
+			u.RawQuery = hidden
+		}
+		return u.String()
+	}
 	if _, set := u.User.Password(); set {
 		u.User = url.UserPassword(u.User.Username(), hidden)
 		value = u.String()
 	}
 	return hideQuery(dsnPassword.ReplaceAllString(value, "${1}"+hidden))
 }
+
+// hideAll is for what is secret as a whole.
+func hideAll(string) string { return hidden }
 
 var queryPassword = regexp.MustCompile(`([?&](?:ssl)?password=)[^&]*`)
 

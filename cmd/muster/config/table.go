@@ -44,7 +44,7 @@ func base() []Setting {
 		{Key: "trusted_proxies", Kind: List, Flag: true, Scope: Serving, DefaultDoc: "none",
 			Doc: "Networks of the reverse proxies whose X-Forwarded-For is believed."},
 		{Key: "relay", Kind: Tables, Alone: "url", Columns: relayColumns(), Flag: true, Scope: Serving, DefaultDoc: "each domain's MX",
-			Doc: "Server that takes all outgoing mail: `smtp://[user:password@]host:port` (STARTTLS where offered) or `smtps://`; by LMTP (RFC 2033) `lmtp://host:port` or `lmtp+unix:/path`. Several, or for some domains only: `[[relay]]`, see below."},
+			Doc: "Server that takes all outgoing mail: `smtp://[user:password@]host:port` (STARTTLS where offered) or `smtps://`; by LMTP (RFC 2033) `lmtp://host:port` or `lmtp+unix:/path`; by HTTP `https://host/path`. Several, or for some domains only: `[[relay]]`, see below."},
 		{Key: "resolver", Kind: Text, Flag: true, Scope: Serving, DefaultDoc: "the system's",
 			Doc: "DNS server to ask, `host:port`."},
 		{Key: "resolver_dnssec", Kind: Bool, Flag: true, Scope: Serving, Default: "false",
@@ -142,7 +142,9 @@ func timeLimits() []Setting {
 func relayColumns() []Setting {
 	return []Setting{
 		{Key: "url", Kind: Text, Hide: hidePassword,
-			Doc: "`smtp://[user:password@]host:port` (STARTTLS where offered) or `smtps://`; by LMTP `lmtp://host:port` (STARTTLS where offered) or `lmtp+unix:/path`."},
+			Doc: "`smtp://[user:password@]host:port` (STARTTLS where offered) or `smtps://`; by LMTP `lmtp://host:port` (STARTTLS where offered) or `lmtp+unix:/path`; by HTTP `https://[user:password@]host/path`, see [transports.md](transports.md)."},
+		{Key: "token", Kind: Text, DefaultDoc: "none", Hide: hideAll,
+			Doc: "A bearer token for a relay by HTTP, in place of user and password."},
 		{Key: "weight", Kind: Number, Default: "1",
 			Doc: "Its share of the connections among the relays with the same `for_…`. One that cannot be connected to, or does not want us, has none for a while: the others stand in."},
 		{Key: "for_list_domain", Kind: List, DefaultDoc: "all",

@@ -82,8 +82,10 @@ func (s *site) start(dataDir string, more ...string) *node {
 	n := &node{t: s.t, done: make(chan struct{}), log: new(tail)}
 	const anyPort = "127.0.0.1:0"
 	args := []string{"serve", "--data-dir", dataDir, "--hostname", "lists.example",
-		"--smtp-listen", anyPort, "--lmtp-listen", anyPort, "--http-listen", anyPort, "--base-url", "https://lists.example",
-		"--relay", "smtp://" + s.relay}
+		"--smtp-listen", anyPort, "--lmtp-listen", anyPort, "--http-listen", anyPort, "--base-url", "https://lists.example"}
+	if s.relay != "" {
+		args = append(args, "--relay", "smtp://"+s.relay)
+	}
 	if s.database != "" {
 		args = append(args, "--database-url", s.database)
 	}
