@@ -241,10 +241,11 @@ func (r *router) relayed(ctx context.Context, g *relayGroup) ([]hop, error) {
 	return stsNone.demand(hops), nil
 }
 
-// relayPins are those of a relay: of a name in the DNS alone.
+// relayPins are those of a relay: of a name in the DNS alone. What is called by HTTP has a certificate that
+// authorities vouch for.
 func (r *router) relayPins(ctx context.Context, h hop) (*pins, error) {
 	name, port, err := net.SplitHostPort(h.addr)
-	if err != nil { // a socket
+	if err != nil || h.to != nil { // a socket, or HTTP
 		return nil, nil
 	}
 	if _, err := netip.ParseAddr(name); err == nil {
