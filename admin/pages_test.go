@@ -126,11 +126,12 @@ func TestMails(t *testing.T) {
 		lists.NoticeWaiting: lists.WaitingParams{
 			Held:   []lists.WaitingPost{{Author: "eve@evil.example", Since: time.Now(), Reason: "moderation", Reply: "garden-confirm+t@lists.example"}},
 			Others: 3, More: true, Requests: 2, URL: "https://lists.example/manage", JoinsURL: "https://lists.example/manage"},
-		lists.NoticeJoinRefused:   lists.RefusedParams{},
-		lists.NoticeHeld:          lists.HeldParams{Author: "eve@evil.example", Size: 5, Reason: "moderation", URL: "https://lists.example/manage"},
-		lists.NoticePostRejected:  lists.PostRejectedParams{Subject: "Tulips", MessageID: "<1@member.example>", Reason: "Off topic"},
-		lists.NoticePostRefused:   lists.PostRefusedParams{Reason: "not-member", Sentence: "Only members may post."},
-		lists.NoticeCommandAnswer: lists.CommandAnswerParams{Results: []lists.CommandResult{{Line: "join", Outcome: lists.OutcomeConfirm}}, Help: true},
+		lists.NoticeJoinRefused:    lists.RefusedParams{},
+		lists.NoticeHeld:           lists.HeldParams{Author: "eve@evil.example", Size: 5, Reason: "moderation", URL: "https://lists.example/manage"},
+		lists.NoticePostRejected:   lists.PostRejectedParams{Subject: "Tulips", MessageID: "<1@member.example>", Reason: "Off topic"},
+		lists.NoticePostRefused:    lists.PostRefusedParams{Reason: "not-member", Sentence: "Only members may post."},
+		lists.NoticeCommandAnswer:  lists.CommandAnswerParams{Results: []lists.CommandResult{{Line: "join", Outcome: lists.OutcomeConfirm}}, Help: true, Options: []lists.CommandOption{{Key: "mode", Values: "each, none"}}},
+		lists.NoticeCommandConfirm: lists.CommandConfirmParams{Token: "t", Reply: "dev-confirm+t@lists.example", Commands: []string{"set mode=none"}},
 		lists.NoticeLate: lists.LateParams{
 			Copies: 12, More: true, Others: 1,
 			Posts:  []lists.LatePost{{Subject: "Tulips", Accepted: time.Now(), Copies: 12, Aside: true, URL: "https://lists.example/posts/t"}},

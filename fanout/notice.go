@@ -72,14 +72,16 @@ func noticeHead(src *source, render MailFunc, s site) (h *header, to smtp.Addres
 	if reply, err := smtp.ParseAddress(param(data, "Reply")); err == nil {
 		h.field("Reply-To", "<"+reply.Wire()+">")
 	}
+	submitted := "auto-generated"
 	if about := param(data, "MessageID"); strings.HasPrefix(about, "<") {
+		submitted = "auto-replied" // RFC 3834 §3.1.7
 		h.field("In-Reply-To", about)
 		h.field("References", about)
 	}
 	h.field("Subject", mime.QEncoding.Encode("utf-8", smtp.CleanName(subject)))
 	h.field("Date", n.made.UTC().Format(time.RFC1123Z))
 	h.field("Message-ID", "<"+n.id+"@"+s.hostname+">")
-	h.field("Auto-Submitted", "auto-generated")
+	h.field("Auto-Submitted", submitted)
 	h.field("Precedence", "bulk")
 	h.field("MIME-Version", "1.0")
 	return h, to, text, nil

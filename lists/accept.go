@@ -73,7 +73,7 @@ func (a *acceptance) addTargets() {
 	seen := map[name]int{}
 	for _, t := range a.env.To {
 		key := name{kind: t.Kind, list: t.List.ID, domain: t.Domain}
-		if t.Kind == TargetConfirm || t.Kind == TargetBounces { // to any other a detail means nothing
+		if t.Kind == TargetConfirm || t.Kind == TargetBounces || t.Kind == TargetJoin { // to any other a detail means nothing
 			key.detail = t.Detail
 		}
 		at, again := seen[key]
@@ -224,15 +224,15 @@ func (a *acceptance) ownSeal(ctx context.Context, l List) (bool, error) {
 }
 
 // judgeCommand keeps programs from giving commands: what answers a question by itself has not
-// agreed to anything (RFC 3834 §2).
+// agreed to anything (RFC 3834 §2), and what other lists and bulk mailers send is for readers.
 func (a *acceptance) judgeCommand(p *part) {
 	m := &a.letter.verdict
 	switch {
-	case a.env.From.IsZero() || m.Automatic != "":
+	case a.env.From.IsZero() || m.Robot:
 		p.outcome.Refusal = refuse(p.target.List, verdict.RuleAutomatic, "Automatic mail gives no commands here")
 	case m.FromFault != "":
 		p.outcome.Refusal = refuse(p.target.List, verdict.RuleFrom, fromSentence)
-	case m.Received >= verdict.MaxReceived:
+	case m.Received >= verdict.MaxReceived || m.HasPassed(a.s.cfg.Hostname, p.target.Address):
 		p.outcome.Refusal = refuse(p.target.List, verdict.RuleLoop, loopSentence)
 	case a.signedIn() && !a.asAuthor():
 		p.outcome.Refusal = refuse(p.target.List, verdict.RuleAuthor, authorSentence)
@@ -293,6 +293,11 @@ func (a *acceptance) judged() []*part {
 		return a.parts
 	}
 	return read
+}
+
+// isCommand says whether what mail to the address does depends on who sent it. A token is proof enough.
+func (p *part) isCommand() bool {
+	return p.target.Kind == TargetRequest || p.target.Kind == TargetJoin || p.target.Kind == TargetLeave
 }
 
 // isRead says whether mail to the address is for people.

@@ -1,6 +1,10 @@
 package lists
 
-import "slices"
+import (
+	"slices"
+
+	"muster/smtp"
+)
 
 // Actor is who asks. Every service that depends on a right takes one, and the services decide:
 // a page that forgets to ask cannot show what it should not.
@@ -25,6 +29,12 @@ func CLI() Actor { return Actor{Admin: true, Name: "cli"} }
 // mailTo is whoever wrote to an address of a list: they know of it, as the server has shown at RCPT
 // that there is one, and have proved nothing.
 func mailTo(listID int64) Actor { return Actor{Name: ConsentMail, knows: listID} }
+
+// mailActor is whoever wrote to a list from an address that is proved to be theirs, by their domain or by
+// their answer to a question.
+func mailActor(l List, a smtp.Address) Actor {
+	return Actor{Name: a.String(), Keys: []string{a.Key()}, knows: l.ID}
+}
 
 // Anonymous is a visitor of the site who has not signed in.
 func Anonymous(client string) Actor { return Actor{Name: client, Client: client} }

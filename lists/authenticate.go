@@ -15,7 +15,7 @@ import (
 // authenticate finds out who vouches for the message, and asks the rules again with that. It is not done
 // for what all refuse as it is: a stranger's mail is not worth the questions.
 func (a *acceptance) authenticate(ctx context.Context) error {
-	if a.s.cfg.MailAuth == nil || !slices.ContainsFunc(a.parts, func(p *part) bool { return p.isRead() && p.outcome.Refusal == nil }) {
+	if a.s.cfg.MailAuth == nil || !slices.ContainsFunc(a.parts, func(p *part) bool { return (p.isRead() || p.isCommand()) && p.outcome.Refusal == nil }) {
 		return nil
 	}
 	found, err := a.vouchers(ctx)

@@ -151,14 +151,14 @@ func TestAuthenticate(t *testing.T) {
 	}
 }
 
-// TestAuthenticateNothingRefused: no question is asked for what is refused as it is, nor for what goes to
-// no person.
+// TestAuthenticateNothingRefused: no question is asked for what is refused as it is, nor where
+// nothing depends on who sent it.
 func TestAuthenticateNothingRefused(t *testing.T) {
 	t.Parallel()
 	dns := authTexts()
 	s := authSite(t, dns, "")
 	s.wantFates(post("1", "eve@e.example", "dev@lists.example"), "post.not-member")
-	s.wantFates(mail{from: "ann@a.example", to: []string{"dev-join@lists.example"}, text: "From: ann@a.example\n\n"}, "done")
+	s.wantFates(mail{from: "ann@a.example", to: []string{"dev-confirm+x@lists.example"}, text: "From: ann@a.example\n\n"}, "done")
 	if asked := dns.asked.Load(); asked > 0 {
 		t.Errorf("the DNS was asked %d times", asked)
 	}

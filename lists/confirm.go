@@ -21,6 +21,9 @@ type Pending struct {
 // Pending shows what a token is for and changes nothing: links are fetched by scanners too.
 func (s *Service) Pending(ctx context.Context, secret, client string) (Pending, error) {
 	p, err := s.pending(ctx, secret)
+	if err == nil && p.Purpose == PurposeCommand {
+		p, err = Pending{}, unknownToken()
+	}
 	return p, s.noteBadToken(ctx, client, err)
 }
 
@@ -108,6 +111,9 @@ func (s *Service) confirmJoin(ctx context.Context, tx pgx.Tx, l List, t token, c
 	}
 	m := memberOf(l.ID, smtp.Mailbox{Name: t.Params.Name, Address: a})
 	m.Language = t.Params.Language
+	if err := m.set(t.Params.Options); err != nil {
+		return false, err
+	}
 	banned, err := isBanned(ctx, tx, l, m)
 	if err != nil || banned {
 		return false, err
@@ -116,5 +122,5 @@ func (s *Service) confirmJoin(ctx context.Context, tx pgx.Tx, l List, t token, c
 	if from == "" {
 		from = t.Params.Client
 	}
-	return s.admit(ctx, tx, l, m, consentGiven{how: t.Params.How, from: from})
+	return s.admit(ctx, tx, l, m, consentGiven{how: t.Params.How, from: from, options: t.Params.Options})
 }

@@ -15,5 +15,5 @@
 //   - RFC 6376, keys of DKIM and their records
 //   - RFC 3834, what is not answered
 //   - RFC 4954, who AUTH is for; RFC 8601, what is said of who vouches for a message
-//   - RFC 4180, CSV; RFC 5646, tags of languages
+//   - RFC 4180, CSV; RFC 5646, tags of languages; RFC 9562, ids that tell when they were made
 package lists

@@ -20,7 +20,8 @@ type JoinRequest struct {
 	Language    string
 	Asked       time.Time
 	Consent     string
-	ConsentFrom string `db:"consent_from"`
+	ConsentFrom string   `db:"consent_from"`
+	Options     []Change // what they want set of their membership
 }
 
 func (r JoinRequest) member() (Member, error) {
@@ -30,14 +31,14 @@ func (r JoinRequest) member() (Member, error) {
 	}
 	m := memberOf(r.ListID, smtp.Mailbox{Name: r.Name, Address: a})
 	m.Language = r.Language
-	return m, nil
+	return m, m.set(r.Options)
 }
 
 // askOwners writes a request and tells who decides on it, once however often somebody asks.
 func (s *Service) askOwners(ctx context.Context, tx pgx.Tx, l List, m Member, consent consentGiven) error {
 	id, err := insertJoinRequest(ctx, tx, JoinRequest{
 		ListID: l.ID, Key: m.Key, Address: m.Address, Name: m.Name, Language: m.Language,
-		Consent: consent.how, ConsentFrom: consent.from,
+		Consent: consent.how, ConsentFrom: consent.from, Options: consent.options,
 	})
 	if err != nil {
 		return fmt.Errorf("request of %s on %s: %w", m.Address, l.Address(), err)

@@ -89,8 +89,11 @@ func memberOf(listID int64, box smtp.Mailbox) Member {
 	}
 }
 
-// consentGiven is how and from where somebody agreed to be a member.
-type consentGiven struct{ how, from string }
+// consentGiven is how and from where somebody agreed to be a member, and what they wanted set.
+type consentGiven struct {
+	how, from string
+	options   []Change
+}
 
 // join writes a membership. Who joins leaves no tombstone and no open request behind.
 func (s *Service) join(ctx context.Context, tx pgx.Tx, l List, m Member, consent consentGiven) (Member, error) {

@@ -70,7 +70,7 @@ func TestModerateByMail(t *testing.T) {
 	s.wantFates(auto, "post.automatic")
 	auto = replyTo(mia, "mia@a.example", "accept")
 	auto.text = "Precedence: junk\n" + auto.text
-	s.wantFates(auto, "done")
+	s.wantFates(auto, "post.automatic")
 	s.noticed()
 	auto = replyTo(mia, "", "accept")
 	auto.text = "From: mia@a.example\n\naccept\n"

@@ -2,7 +2,7 @@ package lists
 
 import "time"
 
-// Kinds of a notice about posts and commands.
+// Kinds of a notice about posts.
 const (
 	NoticeHeld          = "held"           // HeldParams, to owners and moderators, who decide
 	NoticePostHeld      = "post-held"      // PostHeldParams, to the author of a held post
@@ -13,7 +13,6 @@ const (
 	NoticeWaiting       = "waiting"        // WaitingParams, to owners and moderators, once a day
 	NoticePostRejected  = "post-rejected"  // PostRejectedParams, to the author of a held post
 	NoticePostRefused   = "post-refused"   // PostRefusedParams, to the authenticated sender of a post that other recipients took
-	NoticeCommandAnswer = "command-answer" // CommandAnswerParams, to who sent commands
 )
 
 // HeldParams tells a moderator about a post that waits for them.
@@ -96,46 +95,3 @@ type PostRefusedParams struct {
 	Reason    string // code
 	Sentence  string // the same in plain English
 }
-
-// CommandAnswerParams says what became of each command of a mail, in order.
-type CommandAnswerParams struct {
-	Results []CommandResult
-	Help    bool   // say which commands there are
-	URL     string // page of the list
-}
-
-// CommandResult is one line of a command mail and what became of it.
-type CommandResult struct {
-	Line    string // as written, shortened and cleaned; "" for what is not to be quoted
-	Outcome string // one of the Outcome… codes
-}
-
-// What may become of a command.
-const (
-	OutcomeConfirm  = "confirm"   // a question was mailed to the address
-	OutcomeMaybe    = "maybe"     // the same, where the answer goes to another address and must not tell
-	OutcomeNoMember = "no-member" // asked to leave without being a member
-	OutcomeDone     = "done"      // joined, left or confirmed
-	OutcomeBefore   = "before"    // it was done before
-	OutcomeWaits    = "waits"     // a moderator decides
-	OutcomeClosed   = "closed"    // the list cannot be joined
-	OutcomeExpired  = "expired"   // the token is not good any more
-	OutcomeLimited  = "limited"   // asked too often
-	OutcomeRefused  = "refused"   // not for this address
-	OutcomeHelp     = "help"      // the commands follow
-	OutcomeEnd      = "end"       // nothing was read after it
-	OutcomeUnknown  = "unknown"   // no command
-
-	OutcomeUnanswered = "unanswered" // a mail that asks whether a post is theirs, and the first line is not yes
-
-	OutcomeReleased  = "released"  // the post goes to the members
-	OutcomeTrusted   = "trusted"   // so it does, and its author is trusted
-	OutcomeRejected  = "rejected"  // the post or the request
-	OutcomeDiscarded = "discarded" // the post
-	OutcomeAdmitted  = "admitted"  // who asked to join is a member
-	OutcomeClaimed   = "claimed"   // nobody else decides for a while
-	OutcomeTaken     = "taken"     // somebody else has claimed the post
-	OutcomeDecided   = "decided"   // it was decided before
-	OutcomeNoRight   = "no-right"  // they do not moderate the list any more
-	OutcomeUnread    = "unread"    // the first line is nothing that decides
-)

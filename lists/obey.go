@@ -1,14 +1,13 @@
 package lists
 
 import (
-	"bytes"
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 
-	"github.com/jhillyerd/enmime/v2"
-
 	"muster/lists/command"
+	"muster/smtp"
 )
 
 // obey does what was mailed to the addresses that do something. What was kept is committed by now;
@@ -38,6 +37,9 @@ func (a *acceptance) obey(ctx context.Context) error {
 // commands carries out what a mail asks for. A mail to -request is answered, in one mail, line by
 // line; the other addresses ask one thing, which answers for itself unless nothing came of it.
 func (a *acceptance) commands(ctx context.Context, t Target) error {
+	if stray, err := a.isStray(ctx); stray || err != nil {
+		return err
+	}
 	if t.Kind == TargetConfirm {
 		if was, err := a.answerQuestion(ctx, t); err != nil || was {
 			return err
@@ -47,36 +49,78 @@ func (a *acceptance) commands(ctx context.Context, t Target) error {
 	if err != nil {
 		return err
 	}
-	answer := CommandAnswerParams{URL: a.s.listURL(t.List), Help: len(asked) == 0}
+	o, err := a.order(ctx, t.List)
+	if err != nil {
+		return err
+	}
+	o.answer.Help = len(asked) == 0
 	for _, c := range asked {
-		outcome, err := a.command(ctx, t.List, c)
+		result, err := a.command(ctx, o, c)
 		if err != nil {
 			return err
 		}
-		answer.Help = answer.Help || c.Verb == command.Help || c.Verb == command.Unknown
-		answer.add(CommandResult{Line: a.quotable(c), Outcome: outcome})
+		result.Line = a.quotable(c, result.Outcome)
+		o.answer.Help = o.answer.Help || needsHelp(result.Outcome)
+		o.answer.add(result)
 	}
-	if !answer.helpedByPage() {
-		answer.URL = ""
+	if err := o.askAuthor(ctx); err != nil {
+		return err
 	}
-	if t.Kind != TargetRequest && !answer.isNews() {
+	if t.Kind != TargetRequest && !o.answer.isNews() {
 		return nil
 	}
-	return a.answer(ctx, t.List, answer)
+	return a.reply(ctx, o)
 }
 
-// quotable is what an answer may quote of a command: what is none are words of whoever wrote, which
-// are for nobody but themselves.
-func (a *acceptance) quotable(c command.Command) string {
-	if c.Verb == command.Unknown && !a.env.By.Has(a.env.From.Key()) {
-		return ""
+// isStray says whether a mail comes from an address of our own, or says so: whatever wrote it, an
+// answer would come back here.
+func (a *acceptance) isStray(ctx context.Context) (bool, error) {
+	for _, from := range []smtp.Address{a.author(), a.env.From} {
+		own, err := ownAddress(ctx, a.s.pool, from)
+		if err != nil {
+			return false, err
+		}
+		if own.Ours {
+			a.s.log.WarnContext(ctx, "commands from an address of our own are not obeyed", "from", from.String(), "message_id", a.letter.messageID)
+			return true, nil
+		}
 	}
-	return c.Line
+	return false, nil
+}
+
+// order is what the mail asks of a list.
+func (a *acceptance) order(ctx context.Context, l List) (*order, error) {
+	o := &order{s: a.s, list: l, author: a.author(), by: a.sender(l), private: a.answersAuthor(), client: a.client()}
+	keys := o.by.Keys
+	if len(keys) == 0 {
+		keys = []string{o.author.Key()}
+	}
+	rights, err := selectRights(ctx, a.s.pool, l.ID, keys)
+	if err != nil {
+		return nil, fmt.Errorf("rights of %s over list %s: %w", o.author, l.Address(), err)
+	}
+	o.rights = rights
+	return o, nil
+}
+
+// quotable is what an answer may quote of a command. Where nobody vouches for who wrote, their words are
+// for nobody, and a command is repeated as it was understood.
+func (a *acceptance) quotable(c command.Command, outcome string) string {
+	switch {
+	case a.vouched():
+		return c.Line
+	case c.Verb == command.Unknown || c.Verb == command.Rest:
+		return ""
+	case c.Arg != "" || outcome == OutcomeOption:
+		return string(c.Verb)
+	}
+	return c.Said()
 }
 
 // add appends a result. What is not quoted is said once: twice, it would tell nobody more.
 func (p *CommandAnswerParams) add(r CommandResult) {
-	if r.Line != "" || !slices.Contains(p.Results, r) {
+	again := func(o CommandResult) bool { return o.Line == r.Line && o.Outcome == r.Outcome }
+	if r.Line != "" || !slices.ContainsFunc(p.Results, again) {
 		p.Results = append(p.Results, r)
 	}
 }
@@ -91,7 +135,7 @@ func (p CommandAnswerParams) helpedByPage() bool {
 // isNews says whether the outcome of a single command is told by no other mail.
 func (p CommandAnswerParams) isNews() bool {
 	switch p.Results[0].Outcome {
-	case OutcomeConfirm, OutcomeMaybe, OutcomeDone, OutcomeLimited:
+	case OutcomeConfirm, OutcomeMaybe, OutcomeDone, OutcomeLimited, OutcomeAnswered:
 		return false
 	}
 	return true
@@ -101,7 +145,8 @@ func (p CommandAnswerParams) isNews() bool {
 func (a *acceptance) asked(t Target) ([]command.Command, error) {
 	switch t.Kind {
 	case TargetJoin:
-		return []command.Command{{Verb: command.Join, Line: "join"}}, nil
+		options, fault := command.Words(t.Detail)
+		return []command.Command{{Verb: command.Join, Options: options, Fault: fault, Line: "join " + strings.ReplaceAll(t.Detail, "+", " ")}}, nil
 	case TargetLeave:
 		return []command.Command{{Verb: command.Leave, Line: "leave"}}, nil
 	case TargetConfirm:
@@ -111,35 +156,47 @@ func (a *acceptance) asked(t Target) ([]command.Command, error) {
 	if err != nil {
 		return nil, err
 	}
-	return command.Parse(a.letter.verdict.Subject, plainText(start)), nil
+	return command.Parse(command.Mail{
+		Subject: a.letter.verdict.Subject, Text: plainText(start), Names: []string{t.List.Local, t.List.Address().String()},
+	}), nil
 }
 
-// command carries out one.
-func (a *acceptance) command(ctx context.Context, l List, c command.Command) (outcome string, err error) {
+// command carries out one. Joining and leaving have questions of their own, with words of their own.
+func (a *acceptance) command(ctx context.Context, o *order, c command.Command) (CommandResult, error) {
+	var outcome string
+	var err error
 	switch c.Verb {
 	case command.Join:
-		outcome, err = a.join(ctx, l)
+		outcome, err = a.join(ctx, o, c)
 	case command.Leave:
-		outcome, err = a.leave(ctx, l)
+		outcome, err = a.leave(ctx, o.list)
 	case command.Confirm:
 		outcome, err = a.confirm(ctx, c.Token)
-	case command.Help:
-		return OutcomeHelp, nil
-	case command.End:
-		return OutcomeEnd, nil
 	default:
-		return OutcomeUnknown, nil
+		return o.command(ctx, c)
 	}
-	return commandOutcome(outcome, err)
+	outcome, err = commandOutcome(outcome, err)
+	return CommandResult{Outcome: outcome}, err
 }
 
-func (a *acceptance) join(ctx context.Context, l List) (string, error) {
-	waits, err := a.s.requestJoin(ctx, Subscription{List: l.ID, Mailbox: a.letter.verdict.From, Client: a.client(), How: ConsentMail, From: a.sender(l)})
+func (a *acceptance) join(ctx context.Context, o *order, c command.Command) (string, error) {
+	changes, ok := memberChanges(c)
+	if !ok {
+		return OutcomeOption, nil
+	}
+	l := o.list
+	sub := Subscription{
+		List: l.ID, Mailbox: a.letter.verdict.From, Client: a.client(), How: ConsentMail, From: a.joiner(l),
+		Options: changes, Forgeable: !a.vouched(),
+	}
+	waits, err := a.s.requestJoin(ctx, sub)
 	switch {
 	case err != nil:
 		return "", err
 	case !a.answersAuthor() && l.JoinPolicy == JoinModerate, a.answersAuthor() && waits:
 		return OutcomeWaits, nil
+	case l.JoinPolicy == JoinOpen && a.vouched():
+		return OutcomeDone, nil
 	}
 	return a.question(), nil
 }
@@ -155,10 +212,13 @@ func (a *acceptance) leave(ctx context.Context, l List) (string, error) {
 	return a.question(), nil
 }
 
+// vouched says whether the author proved to be who From says: by AUTH, or because their domain says so.
+func (a *acceptance) vouched() bool { return a.authenticated() }
+
 // answersAuthor says whether answers reach nobody but who From says, so that they may tell what
 // the author is to the list.
 func (a *acceptance) answersAuthor() bool {
-	return a.asAuthor() || a.env.From.Key() == a.author().Key()
+	return a.vouched() || a.env.From.Key() == a.author().Key()
 }
 
 // question is the outcome where the author was mailed a question, or would have been.
@@ -169,11 +229,22 @@ func (a *acceptance) question() string {
 	return OutcomeMaybe
 }
 
-// sender is who gives commands to a list: a person who proved it, or else mail, which proves nothing.
+// sender is who gives commands to a list: a person who proved it, or whose domain did, or else mail,
+// which proves nothing.
 func (a *acceptance) sender(l List) Actor {
+	if !a.asAuthor() && a.vouched() {
+		return mailActor(l, a.author())
+	}
+	return a.joiner(l)
+}
+
+// joiner is sender for a wish to join. What a domain vouches for is no answer to a question: a list that
+// has people confirm wants theirs.
+func (a *acceptance) joiner(l List) Actor {
 	if a.asAuthor() {
 		by := a.env.By
 		by.Admin = false // to a list, they write as a person
+		by.knows = l.ID
 		return by
 	}
 	return mailTo(l.ID)
@@ -182,13 +253,20 @@ func (a *acceptance) sender(l List) Actor {
 // client is the network address by which commands are counted; "" where it is that of a server of
 // ours, or the sender proved who they are.
 func (a *acceptance) client() string {
-	if a.env.Trusted || a.asAuthor() {
+	if a.env.Trusted || a.vouched() {
 		return ""
 	}
 	return a.env.Client
 }
 
 func (a *acceptance) confirm(ctx context.Context, secret string) (string, error) {
+	asked, err := a.s.pending(ctx, secret)
+	if err != nil {
+		return "", err
+	}
+	if asked.Purpose == PurposeCommand {
+		return a.s.obeyConfirmed(ctx, secret)
+	}
 	c, err := a.s.Confirm(ctx, secret, "")
 	switch {
 	case err != nil:
@@ -217,51 +295,21 @@ func commandOutcome(outcome string, err error) (string, error) {
 	return OutcomeRefused, nil
 }
 
-// answer mails what became of commands to the envelope's sender (RFC 3834 §4), a few times a day
-// at most, and never to a program, nor to an address of our own.
-func (a *acceptance) answer(ctx context.Context, l List, params CommandAnswerParams) error {
+// reply mails what became of commands, a few times a day at most: to the author where that is who wrote,
+// and else to the envelope's sender (RFC 3834 §4).
+func (a *acceptance) reply(ctx context.Context, o *order) error {
 	to := a.env.From
-	if a.letter.verdict.Robot || to.IsZero() {
-		return nil
-	}
-	own, err := ownAddress(ctx, a.s.pool, to)
-	if err != nil || own.Ours {
-		return err
+	if a.vouched() {
+		to = o.author
 	}
 	within, err := a.s.count(ctx, a.s.pool, a.s.limits.answersPerAddress, to.Key())
 	if err != nil || !within {
 		return err
 	}
-	if err := queueNotice(ctx, a.s.pool, Notice{Kind: NoticeCommandAnswer, List: l.ID, Address: to.String(), Params: params}); err != nil {
+	o.answer.MessageID = a.letter.verdict.MessageID
+	if err := o.tell(ctx, a.s.pool, to); err != nil {
 		return err
 	}
 	a.s.cfg.Wake()
 	return nil
-}
-
-// maxCommandMail is how much of a mail is looked at for commands.
-const maxCommandMail = 64 << 10
-
-// Bounds of a mail that is taken apart for its text.
-const (
-	maxMIMEParts = 1000
-	maxMIMEDepth = 100
-)
-
-// plainText is the text of a message as a person reads it; "" where there is none that can be got
-// at.
-func plainText(raw []byte) (text string) {
-	if bytes.Count(raw, []byte("\n--")) > 2*maxMIMEParts || bytes.Count(bytes.ToLower(raw), []byte("multipart/")) > maxMIMEDepth {
-		return ""
-	}
-	defer func() {
-		if recover() != nil { // whatever a stranger sent, the others' mail must go on
-			text = ""
-		}
-	}()
-	e, err := enmime.NewParser(enmime.SkipMalformedParts(true), enmime.MaxStoredPartErrors(10)).ReadEnvelope(bytes.NewReader(raw))
-	if err != nil {
-		return ""
-	}
-	return strings.ToValidUTF8(e.Text, "?")
 }

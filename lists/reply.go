@@ -44,7 +44,12 @@ func (a *acceptance) answerQuestion(ctx context.Context, t Target) (was bool, er
 		if reply.Answer == command.AnswerYes || reply.Answer == command.AnswerAccept {
 			return false, nil
 		}
-		return true, a.answer(ctx, t.List, CommandAnswerParams{Results: []CommandResult{{Outcome: OutcomeUnanswered}}})
+		o, err := a.order(ctx, t.List)
+		if err != nil {
+			return false, err
+		}
+		o.answer.add(CommandResult{Outcome: OutcomeUnanswered})
+		return true, a.reply(ctx, o)
 	}
 	m := moderation{s: a.s, secret: t.Detail, asked: asked, reply: reply}
 	if err := m.carryOut(ctx); err != nil {

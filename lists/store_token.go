@@ -48,3 +48,9 @@ func useToken(ctx context.Context, q querier, hash []byte) error {
 	_, err := q.Exec(ctx, `UPDATE token SET used = now() WHERE hash = $1`, hash)
 	return err
 }
+
+// deleteOpenToken takes away the open token that stands in the way of another.
+func deleteOpenToken(ctx context.Context, q querier, t newToken) error {
+	_, err := q.Exec(ctx, `DELETE FROM token WHERE purpose = $1 AND key = $2 AND list = $3 AND used IS NULL`, t.Purpose, t.Key, t.List)
+	return err
+}

@@ -16,7 +16,11 @@ type Subscription struct {
 	Client   string // network address it came from; "" where it proves nothing
 	How      string // ConsentWeb, ConsentMail
 	Language string
-	From     Actor // who asks, if they signed in: their own address needs no confirmation
+	From     Actor    // who asks, if they signed in: their own address needs no confirmation
+	Options  []Change // what they want set of their membership
+	// Forgeable says that nobody vouches for the address: then a list that is joined at once asks too. A
+	// visitor of the site is counted by their network address, and has to be there; mail is just sent.
+	Forgeable bool
 }
 
 // Subscribe begins what the list's join_policy asks. The answer is nil for everybody, whether the
@@ -67,6 +71,9 @@ func (s *Service) seeAsked(ctx context.Context, by Actor, how string, listID int
 func (s *Service) subscribe(ctx context.Context, tx pgx.Tx, l List, sub Subscription) (waits bool, err error) {
 	m := memberOf(l.ID, sub.Mailbox)
 	m.Language = languageTag(sub.Language)
+	if err := m.set(sub.Options); err != nil {
+		return false, err
+	}
 	if _, err := selectMember(ctx, tx, l.ID, m.Key); err == nil {
 		return false, s.tellAlready(ctx, tx, l, m)
 	} else if !noRows(err) {
@@ -75,9 +82,10 @@ func (s *Service) subscribe(ctx context.Context, tx pgx.Tx, l List, sub Subscrip
 	if banned, err := isBanned(ctx, tx, l, m); err != nil || banned {
 		return l.JoinPolicy == JoinModerate, err // the owners have decided: what they say is for them to say
 	}
-	consent := consentGiven{how: sub.How, from: sub.Client}
+	consent := consentGiven{how: sub.How, from: sub.Client, options: sub.Options}
 	proved := sub.From.Has(m.Key)
-	if !proved && (l.JoinPolicy == JoinConfirm || l.JoinPolicy == JoinBoth) {
+	asks := l.JoinPolicy == JoinConfirm || l.JoinPolicy == JoinBoth || l.JoinPolicy == JoinOpen && sub.Forgeable
+	if !proved && asks {
 		return false, s.askJoin(ctx, tx, l, m, consent)
 	}
 	return s.admit(ctx, tx, l, m, consent)
@@ -87,7 +95,7 @@ func (s *Service) subscribe(ctx context.Context, tx pgx.Tx, l List, sub Subscrip
 func (s *Service) askJoin(ctx context.Context, tx pgx.Tx, l List, m Member, consent consentGiven) error {
 	secret, asks, err := s.question(ctx, tx, l, newToken{
 		Purpose: PurposeJoin, List: l.ID, Key: m.Key, Life: confirmLife,
-		Params: tokenParams{Address: m.Address, Name: m.Name, Language: m.Language, How: consent.how, Client: consent.from},
+		Params: tokenParams{Address: m.Address, Name: m.Name, Language: m.Language, How: consent.how, Client: consent.from, Options: consent.options},
 	})
 	if err != nil || !asks {
 		return err

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"muster/lists/command"
 )
 
 // code32 writes tokens and seals: local parts of addresses get case-folded on their way, so they
@@ -45,6 +47,9 @@ const (
 	PurposePost     = "post"     // whether a post is by whom From says
 	PurposeModerate = "moderate" // what a moderator decides on a held post
 	PurposeAdmit    = "admit"    // and on a request to join
+
+	// PurposeCommand is to have commands carried out that came by mail; only mail answers it.
+	PurposeCommand = "command"
 )
 
 // How long a token is good.
@@ -75,6 +80,9 @@ type tokenParams struct {
 	Request int64  `json:"request,omitempty"` // id
 	Then    string `json:"then,omitempty"`    // what becomes of the post once it is confirmed: an Action of verdict
 	Reason  string `json:"reason,omitempty"`  // and why
+
+	Options  []Change          `json:"options,omitempty"`  // of who wants to join
+	Commands []command.Command `json:"commands,omitempty"` // of PurposeCommand
 }
 
 // newToken is a token to be written.

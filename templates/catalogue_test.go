@@ -110,7 +110,7 @@ func TestEverySentenceIsThere(t *testing.T) {
 func TestEverySentenceIsUsed(t *testing.T) {
 	t.Parallel()
 	var source strings.Builder
-	prefixes := []string{"error.", "flash.", "reason.", "outcome.", "language.", "setting.", "member."} // of codes and settings of the lists
+	prefixes := []string{"error.", "flash.", "reason.", "outcome.", "language.", "setting.", "member.", "answer."} // of codes and settings of the lists
 	for _, text := range read(t, "web", ".html") {
 		source.WriteString(text)
 		for _, m := range built.FindAllStringSubmatch(text, -1) {

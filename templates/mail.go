@@ -104,7 +104,7 @@ func parseMail(c *Catalogue, name string) (*template.Template, error) {
 	return t, nil
 }
 
-// mailFuncs are what a mail may call: quote for somebody's words, reason and outcome for codes, num
+// mailFuncs are what a mail may call: quote for somebody's words, reason, outcome and say for codes, num
 // and date for what JSON has of numbers and moments.
 func (c *Catalogue) mailFuncs() template.FuncMap {
 	return template.FuncMap{
@@ -113,6 +113,7 @@ func (c *Catalogue) mailFuncs() template.FuncMap {
 		"date":    c.dateOf,
 		"reason":  func(code string) string { return c.code("reason.", code) },
 		"outcome": func(code string) string { return c.code("outcome.", code) },
+		"say":     func(code string) string { return c.code("", code) },
 	}
 }
 

@@ -35,7 +35,16 @@ func samples() map[string]any {
 				"URL": "https://lists.example/manage/lists/garden@lists.example/posts/1", "Reply": "garden-confirm+abcdefghijklmnopqrstuvwxyz@lists.example"},
 			map[string]any{"Author": "bob@b.example", "Subject": "", "Since": "2026-11-24T09:12:00Z", "Reason": "own words", "URL": "", "Reply": "garden-confirm+x@lists.example"},
 		},
-		"Help": true, "Results": []any{map[string]any{"Line": "join", "Outcome": "confirm"}, map[string]any{"Line": "-- ", "Outcome": "end"}},
+		"Help": true, "Owner": true, "Options": []any{map[string]any{"Key": "mode", "Values": "each, none"}}, "Commands": []any{"set mode=none"},
+		"Results": []any{
+			map[string]any{"Line": "join", "Outcome": "confirm", "Rows": nil},
+			map[string]any{"Line": "info", "Outcome": "info", "Rows": []any{
+				map[string]any{"Label": "answer.list", "Code": "", "Text": "Garden club"},
+				map[string]any{"Label": "setting.join_policy", "Code": "setting.join_policy.open", "Text": ""},
+				map[string]any{"Label": "", "Code": "", "Text": "For gardens."},
+			}},
+			map[string]any{"Line": "-- ", "Outcome": "end", "Rows": nil},
+		},
 	}
 }
 
@@ -44,7 +53,7 @@ func samples() map[string]any {
 func TestMailConfirmation(t *testing.T) {
 	t.Parallel()
 	for _, lang := range templates.Languages() {
-		for _, kind := range []string{"join-confirm", "leave-confirm", "already-member"} {
+		for _, kind := range []string{"join-confirm", "leave-confirm", "already-member", "command-confirm"} {
 			data := samples()
 			data["Name"] = "BUY THIS"
 			_, text, err := templates.Mail(kind, lang, data)
@@ -118,7 +127,7 @@ func TestMailQuotesNothing(t *testing.T) {
 	t.Parallel()
 	for _, lang := range []string{"en", "de"} {
 		data := samples()
-		data["Results"] = []any{map[string]any{"Line": "", "Outcome": "unknown"}, map[string]any{"Line": "help", "Outcome": "help"}}
+		data["Results"] = []any{map[string]any{"Line": "", "Outcome": "unknown", "Rows": nil}, map[string]any{"Line": "help", "Outcome": "help", "Rows": nil}}
 		_, text, err := templates.Mail("command-answer", lang, data)
 		if err != nil {
 			t.Fatal(err)

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -12,18 +13,38 @@ type Verb string
 // The verbs.
 const (
 	Help    Verb = "help"
-	Join    Verb = "join"
-	Leave   Verb = "leave"
-	Confirm Verb = "confirm" // with a token
+	Info    Verb = "info"
+	Who     Verb = "who"
+	Which   Verb = "which"
+	Echo    Verb = "echo"
+	Join    Verb = "join"  // with options
+	Leave   Verb = "leave" // of all who may be meant, the author
+	Set     Verb = "set"   // with options; without, it shows what is set
+	Confirm Verb = "confirm"
+	Add     Verb = "add" // with an address
+	Del     Verb = "del" // with an address
+	Stats   Verb = "stats"
+	Pending Verb = "pending"
 	End     Verb = "end"     // the rest is not for us
+	Rest    Verb = "rest"    // there were too many: the rest was not read
 	Unknown Verb = "unknown" // a line that is no command
 )
 
 // Command is one line.
 type Command struct {
-	Verb  Verb
-	Token string // of Confirm
-	Line  string // as it was written, without control characters, at most 80 octets
+	Verb    Verb
+	Token   string   `json:",omitempty"` // of Confirm
+	Arg     string   `json:",omitempty"` // of Add and Del: an address, which may have a name
+	Options []Option `json:",omitempty"` // of Join and Set
+	Fault   string   `json:",omitempty"` // the word of a Join or Set that is no option, cleaned as Line is
+	Line    string   // as it was written, without control characters, at most 80 octets
+}
+
+// Mail is what commands are read from.
+type Mail struct {
+	Subject string
+	Text    string
+	Names   []string // of the list, as people write it behind a verb: dev, dev@lists.example
 }
 
 const (
@@ -33,18 +54,20 @@ const (
 	maxUnknown = 3
 	// maxLine is how much of a line is repeated to who wrote it.
 	maxLine = 80
+	// maxArg is how long an address with a name may be.
+	maxArg = 500
 )
 
 // Parse reads a mail. The subject is the first command if it is one; what else it says is nobody's
 // mistake, most of all not what a mail program put there. The text is read line by line up to end,
 // a signature, or the first lines that are no commands.
-func Parse(subject, text string) []Command {
+func Parse(m Mail) []Command {
 	var found []Command
-	if c := parseLine(stripReply(subject)); c.Verb != Unknown && c.Line != "" {
+	if c := m.parseLine(stripReply(m.Subject)); c.Verb != Unknown && c.Line != "" {
 		found = append(found, c)
 	}
 	unknown := 0
-	for line := range strings.Lines(text) {
+	for line := range strings.Lines(m.Text) {
 		if isEnd(found) || isSignature(line) {
 			break
 		}
@@ -52,16 +75,17 @@ func Parse(subject, text string) []Command {
 		if line == "" || line[0] == '>' {
 			continue
 		}
-		c := parseLine(line)
+		c := m.parseLine(line)
 		if c.Verb != Unknown {
 			unknown = 0
 		} else if unknown++; unknown > maxUnknown {
 			break
 		}
-		found = append(found, c)
 		if len(found) == maxCommands {
+			found = append(found, Command{Verb: Rest})
 			break
 		}
+		found = append(found, c)
 	}
 	return distinct(found)
 }
@@ -78,10 +102,7 @@ func isSignature(line string) bool {
 func distinct(all []Command) []Command {
 	var kept []Command
 	for _, c := range all {
-		again := false
-		for _, k := range kept {
-			again = again || c.Verb != Unknown && k.Verb == c.Verb && k.Token == c.Token
-		}
+		again := c.Verb != Unknown && slices.ContainsFunc(kept, c.isSame)
 		if !again {
 			kept = append(kept, c)
 		}
@@ -89,30 +110,83 @@ func distinct(all []Command) []Command {
 	return kept
 }
 
-func parseLine(line string) Command {
-	c := Command{Verb: Unknown, Line: clean(line)}
+func (c Command) isSame(o Command) bool {
+	return o.Verb == c.Verb && o.Token == c.Token && o.Arg == c.Arg && o.Fault == c.Fault && slices.Equal(o.Options, c.Options) &&
+		(c.Verb != Echo || o.Line == c.Line)
+}
+
+// parseLine reads a line, or says that it is none of ours: a sentence may begin with any of the words.
+func (m Mail) parseLine(line string) Command {
+	c := Command{Verb: Unknown, Line: clean(line, maxLine)}
 	words := strings.Fields(line)
 	if len(words) == 0 {
 		return c
 	}
-	switch verb := strings.ToLower(words[0]); {
-	case verb == "confirm":
+	verb, rest := verbOf(words[0]), words[1:]
+	switch verb {
+	case Confirm:
 		// Anything may follow the token: a mail program may have joined two lines.
-		if len(words) > 1 {
-			c.Verb, c.Token = Confirm, words[1]
+		if len(rest) > 0 {
+			c.Verb, c.Token = Confirm, clean(rest[0], maxLine)
 		}
-	case len(words) > 2:
-		// A sentence that happens to begin with one of the words.
-	case verb == "help":
-		c.Verb = Help
-	case verb == "join" || verb == "subscribe":
-		c.Verb = Join
-	case verb == "leave" || verb == "unsubscribe":
-		c.Verb = Leave
-	case verb == "end" || verb == "stop" || verb == "quit":
-		c.Verb = End
+	case Echo:
+		c.Verb = Echo
+	case Add, Del:
+		if strings.Contains(line, "@") {
+			c.Verb, c.Arg = verb, clean(strings.Join(rest, " "), maxArg)
+		}
+	case Join, Set:
+		m.readOptions(&c, verb, rest)
+	default:
+		if len(m.unnamed(rest)) == 0 {
+			c.Verb = verb
+		}
 	}
 	return c
+}
+
+// verbOf knows the verbs, and what other list managers call them.
+func verbOf(word string) Verb {
+	switch strings.ToLower(word) {
+	case "help":
+		return Help
+	case "info":
+		return Info
+	case "who", "review":
+		return Who
+	case "which":
+		return Which
+	case "echo":
+		return Echo
+	case "join", "subscribe":
+		return Join
+	case "leave", "unsubscribe", "signoff":
+		return Leave
+	case "set":
+		return Set
+	case "confirm":
+		return Confirm
+	case "add":
+		return Add
+	case "del", "delete":
+		return Del
+	case "stats":
+		return Stats
+	case "pending":
+		return Pending
+	case "end", "stop", "quit", "exit":
+		return End
+	}
+	return Unknown
+}
+
+// unnamed is what stands behind a verb without the name of the list, which other list managers want
+// there.
+func (m Mail) unnamed(words []string) []string {
+	if len(words) > 0 && slices.ContainsFunc(m.Names, func(name string) bool { return strings.EqualFold(name, words[0]) }) {
+		return words[1:]
+	}
+	return words
 }
 
 // stripReply takes off what mail programs put before the subject of an answer.
@@ -136,7 +210,7 @@ func isReplyPrefix(s string) bool {
 }
 
 // clean makes a line fit to be repeated.
-func clean(line string) string {
+func clean(line string, most int) string {
 	line = strings.Map(func(r rune) rune {
 		switch {
 		case unicode.IsSpace(r):
@@ -147,8 +221,26 @@ func clean(line string) string {
 		return r
 	}, line)
 	line = strings.TrimSpace(line)
-	if len(line) > maxLine {
-		line = strings.ToValidUTF8(line[:maxLine], "") + "…"
+	if len(line) > most {
+		line = strings.ToValidUTF8(line[:most], "") + "…"
 	}
 	return line
+}
+
+// Said is the command as it was understood, in our own words: what of it was written by its sender
+// is no more than an address, or names of settings and values that whoever carries it out knows.
+func (c Command) Said() string {
+	switch c.Verb {
+	case Unknown:
+		return ""
+	case Add, Del:
+		return string(c.Verb) + " " + c.Arg
+	}
+	said := string(c.Verb)
+	if c.Fault == "" {
+		for _, o := range c.Options {
+			said += " " + o.Key + "=" + o.Value
+		}
+	}
+	return said
 }
