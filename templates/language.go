@@ -2,6 +2,7 @@ package templates
 
 import (
 	"fmt"
+	"io/fs"
 	"path"
 	"slices"
 	"strings"
@@ -13,8 +14,33 @@ import (
 	"golang.org/x/text/message"
 )
 
+// defaultLanguage is spoken to who has no other wish, and where a language has no mail of a kind.
+const defaultLanguage = "en"
+
+const (
+	localeDir = "locales"
+	localeExt = ".toml"
+)
+
+// languages are read once from the names of the catalogues: to add a language is to add its file.
+var languages = sync.OnceValue(readLanguages)
+
 // Languages are those there is a catalogue for, the default one first.
-func Languages() []string { return []string{"en", "de"} }
+func Languages() []string { return slices.Clone(languages()) }
+
+func readLanguages() []string {
+	found := []string{defaultLanguage}
+	entries, err := fs.ReadDir(files, localeDir)
+	if err != nil {
+		return found // the directory is embedded: it can be read
+	}
+	for _, e := range entries {
+		if lang, ok := strings.CutSuffix(e.Name(), localeExt); ok && lang != defaultLanguage {
+			found = append(found, lang)
+		}
+	}
+	return found
+}
 
 // Match picks the language to speak from wishes, the strongest first: a person's own choice, the
 // list's language, an Accept-Language header. Without a usable wish it is the default.
@@ -69,7 +95,7 @@ func loadCatalogues() (map[string]*Catalogue, error) {
 	bundle.RegisterUnmarshalFunc("toml", toml.Unmarshal)
 	all := map[string]*Catalogue{}
 	for _, lang := range Languages() {
-		file, err := bundle.LoadMessageFileFS(files, path.Join("locales", lang+".toml"))
+		file, err := bundle.LoadMessageFileFS(files, path.Join(localeDir, lang+localeExt))
 		if err != nil {
 			return nil, fmt.Errorf("catalogue %s: %w", lang, err)
 		}

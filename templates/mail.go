@@ -1,7 +1,6 @@
 package templates
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -33,11 +32,15 @@ func Mail(kind, lang string, data any) (subject, text string, err error) {
 	}
 	t, ok := all[Match(lang)][kind]
 	if !ok {
-		return "", "", fmt.Errorf("no mail of kind %q", kind)
+		return "", "", noKind(kind)
 	}
-	var b bytes.Buffer
+	return render(t, data)
+}
+
+func render(t *template.Template, data any) (subject, text string, err error) {
+	var b bounded
 	if err := t.Execute(&b, data); err != nil {
-		return "", "", fmt.Errorf("mail %s: %w", kind, err)
+		return "", "", fmt.Errorf("mail %s: %w", t.Name(), err)
 	}
 	head, body, _ := strings.Cut(b.String(), "\n\n")
 	return strings.TrimPrefix(head, "Subject: "), wrap(squeeze(body)), nil
@@ -66,11 +69,11 @@ func mailNames(lang string) ([]string, error) {
 
 func parseMails() (map[string]map[string]*template.Template, error) {
 	all := map[string]map[string]*template.Template{}
+	names, err := mailNames(Languages()[0])
+	if err != nil {
+		return nil, err
+	}
 	for _, lang := range Languages() {
-		names, err := mailNames(lang)
-		if err != nil {
-			return nil, err
-		}
 		c, err := In(lang)
 		if err != nil {
 			return nil, err
@@ -88,18 +91,24 @@ func parseMails() (map[string]map[string]*template.Template, error) {
 var errNoSubject = errors.New("a mail begins with a line Subject: and an empty line")
 
 func parseMail(c *Catalogue, name string) (*template.Template, error) {
-	lang := c.Lang
-	source, err := fs.ReadFile(files, path.Join(mailDir, lang, name+mailExt))
-	if err != nil {
-		return nil, fmt.Errorf("mail %s in %s: %w", name, lang, err)
+	source, err := fs.ReadFile(files, path.Join(mailDir, c.Lang, name+mailExt))
+	if errors.Is(err, fs.ErrNotExist) { // of a language that is being made
+		source, err = fs.ReadFile(files, path.Join(mailDir, Languages()[0], name+mailExt))
 	}
-	head, _, ok := strings.Cut(string(source), "\n\n")
+	if err != nil {
+		return nil, fmt.Errorf("mail %s in %s: %w", name, c.Lang, err)
+	}
+	return parseSource(c, name, string(source))
+}
+
+func parseSource(c *Catalogue, name, source string) (*template.Template, error) {
+	head, _, ok := strings.Cut(source, "\n\n")
 	if !ok || !strings.HasPrefix(head, "Subject: ") || strings.Contains(head, "\n") {
-		return nil, fmt.Errorf("mail %s in %s: %w", name, lang, errNoSubject)
+		return nil, fmt.Errorf("mail %s in %s: %w", name, c.Lang, errNoSubject)
 	}
-	t, err := template.New(name).Funcs(c.mailFuncs()).Option("missingkey=error").Parse(string(source))
+	t, err := template.New(name).Funcs(c.mailFuncs()).Option("missingkey=error").Parse(source)
 	if err != nil {
-		return nil, fmt.Errorf("mail %s in %s: %w", name, lang, err)
+		return nil, fmt.Errorf("mail %s in %s: %w", name, c.Lang, err)
 	}
 	return t, nil
 }

@@ -7,46 +7,7 @@ import (
 	"muster/templates"
 )
 
-// samples is what fanout gives a mail about a list, with the parameters of every kind.
-func samples() map[string]any {
-	return map[string]any{
-		"Hostname": "mail.example", "BaseURL": "https://lists.example", "Address": "bob@member.example",
-		"ListTitle": "Garden club", "ListAddress": "garden@lists.example", "ListURL": "https://lists.example/lists/garden@lists.example",
-		"OwnerAddress": "garden-owner@lists.example", "RequestAddress": "garden-request@lists.example", "LeaveAddress": "garden-leave@lists.example",
-		"Token": "abcdefghijklmnopqrstuvwxyz", "URL": "https://lists.example/confirm/abcdefghijklmnopqrstuvwxyz",
-		"Reply": "garden-confirm+abcdefghijklmnopqrstuvwxyz@lists.example", "Minutes": 15.0,
-		"LeaveURL": "https://lists.example/leave/abcdefghijklmnopqrstuvwxyz", "Name": "Bob Baumann", "Reason": "We are full.\nSorry.",
-		"Author": "eve@evil.example", "Subject": "Tulips", "Size": 1234.0, "MessageID": "<1@member.example>", "Sentence": "Only members may post.",
-		"PostmasterAddress": "postmaster@lists.example", "Answered": 1500.0, "Answer": "550 5.1.1 No such user", "Refused": 1012.0, "Host": "mx.member.example", "Copies": 1012.0, "More": false, "Others": 3.0,
-		"Posts": []any{
-			map[string]any{"Subject": "Tulips", "Accepted": "2026-11-24T09:12:00.5+01:00", "Copies": 1011.0, "Aside": false, "URL": "https://lists.example/manage/lists/garden@lists.example/posts/1"},
-			map[string]any{"Subject": "", "Accepted": "2026-11-24T10:12:00Z", "Copies": 1.0, "Aside": false, "URL": ""},
-			map[string]any{"Subject": "Roses", "Accepted": "2026-11-24T11:12:00Z", "Copies": 0.0, "Aside": true, "URL": ""},
-		},
-		"Places": []any{
-			map[string]any{"Name": "member.example", "Copies": 1000.0, "Host": "mx.member.example", "Reply": "451 4.3.0 Try again later"},
-			map[string]any{"Name": "", "Copies": 11.0, "Host": "", "Reply": ""},
-			map[string]any{"Name": "b.example", "Copies": 1.0, "Host": "", "Reply": "connection refused"},
-		},
-		"By": "mia@a.example", "Canned": "off topic, too long", "Outcome": "decided", "About": "Tulips", "Actor": "olga@a.example", "Days": 30.0, "Requests": 2.0,
-		"JoinsURL": "https://lists.example/manage/lists/garden@lists.example/joins",
-		"Held": []any{
-			map[string]any{"Author": "eve@evil.example", "Subject": "Tulips", "Since": "2026-11-24T09:12:00Z", "Reason": "moderation",
-				"URL": "https://lists.example/manage/lists/garden@lists.example/posts/1", "Reply": "garden-confirm+abcdefghijklmnopqrstuvwxyz@lists.example"},
-			map[string]any{"Author": "bob@b.example", "Subject": "", "Since": "2026-11-24T09:12:00Z", "Reason": "own words", "URL": "", "Reply": "garden-confirm+x@lists.example"},
-		},
-		"Help": true, "Owner": true, "Options": []any{map[string]any{"Key": "mode", "Values": "each, none"}}, "Commands": []any{"set mode=none"},
-		"Results": []any{
-			map[string]any{"Line": "join", "Outcome": "confirm", "Rows": nil},
-			map[string]any{"Line": "info", "Outcome": "info", "Rows": []any{
-				map[string]any{"Label": "answer.list", "Code": "", "Text": "Garden club"},
-				map[string]any{"Label": "setting.join_policy", "Code": "setting.join_policy.open", "Text": ""},
-				map[string]any{"Label": "", "Code": "", "Text": "For gardens."},
-			}},
-			map[string]any{"Line": "-- ", "Outcome": "end", "Rows": nil},
-		},
-	}
-}
+func samples() map[string]any { return templates.Sample() }
 
 // TestMailConfirmation: nothing of what the one who asked has typed, but for the address, may reach
 // somebody who did not ask (a name is a message otherwise).
