@@ -158,7 +158,7 @@ func TestComposeNotice(t *testing.T) {
 		params: []byte(`{"Token":"t0","Reply":"dev-confirm+t0@lists.example","URL":"/confirm/t0"}`), made: src.accepted,
 	}
 	var given map[string]any
-	render := func(kind, lang string, data any) (string, string, error) {
+	render := func(_, kind, lang string, data any) (string, string, error) {
 		given = data.(map[string]any)
 		return "Bestätigen:\r\nBcc: x@y.example", "Öffnen Sie\n\n.\n" + given["URL"].(string) + "\n", nil
 	}
@@ -182,7 +182,7 @@ func TestComposeNotice(t *testing.T) {
 	if given["ListAddress"] != "dev@lists.example" || given["Address"] != "Ben@b.example" || given["Token"] != "t0" {
 		t.Errorf("data %v", given)
 	}
-	render = func(string, string, any) (string, string, error) { return "", "", errors.New("no such mail") }
+	render = func(string, string, string, any) (string, string, error) { return "", "", errors.New("no such mail") }
 	if _, err := composeNotice(src, render, site{}); err == nil {
 		t.Error("composed what cannot be rendered")
 	}

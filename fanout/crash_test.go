@@ -52,7 +52,7 @@ func runChild(url string) int {
 	e := New(pool, Config{
 		Hostname: "lists.example", BaseURL: "https://lists.example", Relays: []Relay{*relay}, Identity: os.Getenv(childIdentity), Connections: 6,
 		Seals: func(context.Context) (Sealer, error) { return fakeSealer{}, nil },
-		Mail:  func(string, string, any) (string, string, error) { return "s", "t", nil },
+		Mail:  func(string, string, string, any) (string, string, error) { return "s", "t", nil },
 		Log:   slog.New(slog.NewTextHandler(os.Stderr, nil)),
 		pace:  pace{sweep: 200 * time.Millisecond, poll: 200 * time.Millisecond},
 	})

@@ -338,7 +338,7 @@ func TestPoisonIsSetAside(t *testing.T) {
 	w.members(list, 60, 2)
 	s := newSink(t).serve()
 	c := w.config(s)
-	c.Mail = func(kind, lang string, data any) (string, string, error) {
+	c.Mail = func(_, kind, lang string, data any) (string, string, error) {
 		switch kind {
 		case "panics":
 			panic("template")
@@ -411,7 +411,7 @@ func TestNoticesAreForgotten(t *testing.T) {
 	}
 	c := w.config(s.serve())
 	quick(&c)
-	c.Mail = func(_, _ string, data any) (string, string, error) {
+	c.Mail = func(_, _, _ string, data any) (string, string, error) {
 		return "Hello", fmt.Sprintln("Token", data.(map[string]any)["Token"]), nil
 	}
 	e, stop := w.start(c)

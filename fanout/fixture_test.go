@@ -133,7 +133,7 @@ func (w *world) config(s *sink) Config {
 		Hostname: "lists.example",
 		BaseURL:  "https://lists.example",
 		Seals:    func(context.Context) (Sealer, error) { return fakeSealer{}, nil },
-		Mail: func(kind, lang string, data any) (string, string, error) {
+		Mail: func(_, kind, lang string, data any) (string, string, error) {
 			return "Notice " + kind, fmt.Sprintf("To you in %s: %v\n", lang, data.(map[string]any)["ListAddress"]), nil
 		},
 		Log:  slog.New(slog.NewTextHandler(testWriter{w.t}, &slog.HandlerOptions{Level: slog.LevelInfo})),

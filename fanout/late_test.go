@@ -249,7 +249,7 @@ func TestOwnersAreToldOfWhatIsLate(t *testing.T) {
 	}
 	s.taken = func(l *letter) { told <- l }
 	c := w.config(s.serve())
-	c.Mail = templates.Mail
+	c.Mail = templates.MailFrom
 	e, _ := w.start(c)
 	post := w.post(list, testMessage)
 	e.Wake()

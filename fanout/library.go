@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -43,6 +44,7 @@ type library struct {
 
 	percent int64 // of copies that may be refused; 0: all
 	stopper stopper
+	log     *slog.Logger
 
 	mu    sync.Mutex
 	shelf map[int64]*volume
@@ -64,11 +66,25 @@ func newLibrary(pool *pgxpool.Pool, cfg *Config) *library {
 		pool: pool, seals: cfg.Seals, keys: cfg.Keys, mail: cfg.Mail,
 		site:    site{hostname: cfg.Hostname, base: cfg.BaseURL, authserv: cmp.Or(cfg.AuthservID, cfg.Hostname)},
 		dir:     cfg.SpoolDir,
+		log:     cfg.Log,
 		to:      cfg.RedirectTo,
 		percent: int64(cfg.MaxRefused),
 		stopper: stopper{pool: pool, log: cfg.Log, tell: cfg.Stopped, wait: 2 * cfg.pace.sweep},
 		shelf:   map[int64]*volume{},
 	}
+}
+
+// composeNotice puts a notice into a list's own words, or where these fail, into ours: a text that somebody
+// wrote must not keep a mail from whom it is for.
+func (l *library) composeNotice(ctx context.Context, src *source) (*message, error) {
+	m, err := composeNotice(src, l.mail, l.site)
+	if err == nil || src.notice.source == "" {
+		return m, err
+	}
+	l.log.WarnContext(ctx, "a text in the place of ours cannot be mailed, ours is; see muster template check",
+		"kind", src.notice.kind, "language", src.notice.language, "error", err)
+	src.notice.source = ""
+	return composeNotice(src, l.mail, l.site)
 }
 
 // borrow returns the message of a fan-out, composed by the first who asks. An error that is a
@@ -224,6 +240,11 @@ func (l *library) compose(ctx context.Context, fanout int64) (m *message, err er
 	if !l.to.IsZero() { // who gets all copies is not who reports would be about
 		src.tracking = lists.TrackOff
 	}
+	if src.kind == "notice" {
+		if src.notice.source, err = selectTemplate(ctx, l.pool, src); err != nil {
+			return nil, err
+		}
+	}
 	seals, err := l.seals(ctx)
 	if err != nil {
 		return nil, err
@@ -242,7 +263,7 @@ func (l *library) compose(ctx context.Context, fanout int64) (m *message, err er
 	case src.kind == "notice" && src.notice.kind == lists.NoticePostForwarded:
 		return composeForwarded(ctx, l.pool, long, l)
 	case src.kind == "notice":
-		m, err = composeNotice(src, l.mail, l.site)
+		m, err = l.composeNotice(ctx, src)
 	case l.fits(fanout, src.size):
 		if src.raw, err = selectRaw(ctx, l.pool, src.post, src.size); err != nil {
 			return nil, err

@@ -14,8 +14,8 @@ import (
 	"muster/smtp/smtpclient"
 )
 
-// MailFunc renders a notice: templates.Mail.
-type MailFunc func(kind, lang string, data any) (subject, text string, err error)
+// MailFunc renders a notice from a source, or with "" from our own: templates.MailFrom.
+type MailFunc func(source, kind, lang string, data any) (subject, text string, err error)
 
 // notice is a typed mail of the lists to one person, as stored.
 type notice struct {
@@ -24,6 +24,7 @@ type notice struct {
 	address  string
 	language string
 	params   []byte // JSON object
+	source   string // that takes the place of our text; "" for none
 	made     time.Time
 }
 
@@ -62,7 +63,7 @@ func noticeHead(src *source, render MailFunc, s site) (h *header, to smtp.Addres
 	if err != nil {
 		return nil, to, "", err
 	}
-	subject, text, err := render(n.kind, n.language, data)
+	subject, text, err := render(n.source, n.kind, n.language, data)
 	if err != nil {
 		return nil, to, "", fmt.Errorf("notice %q in %q: %w", n.kind, n.language, err)
 	}

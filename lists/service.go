@@ -30,6 +30,8 @@ type Config struct {
 	MailAuth          *mailauth.Checker
 	AuthservID        string
 	TrustedAuthservID string
+
+	CheckTemplate CheckTemplateFunc // nil: no text can take the place of ours
 }
 
 // Service is every operation on the domain. Each change is one transaction; each answer is

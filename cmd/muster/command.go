@@ -17,6 +17,7 @@ import (
 	"muster/fanout"
 	"muster/lists"
 	"muster/smtp"
+	"muster/templates"
 )
 
 // work is what a command does with the services. Its changes are made as the command line.
@@ -52,7 +53,8 @@ func (a *app) with(do work) func(*cobra.Command, []string) error {
 func newServices(a *app, c *config.Config, db *database) *services {
 	s := &services{app: a, db: db, cfg: c}
 	s.lists = lists.New(db.Pool, lists.Config{
-		Hostname: c.Hostname, DefaultDomain: c.DefaultDomain, Wake: func() { s.mail.Store(true) },
+		CheckTemplate: templates.CheckMail,
+		Hostname:      c.Hostname, DefaultDomain: c.DefaultDomain, Wake: func() { s.mail.Store(true) },
 	})
 	return s
 }

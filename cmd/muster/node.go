@@ -132,7 +132,8 @@ func (n *node) wire(context.Context) error {
 		return err
 	}
 	n.lists = lists.New(n.db.Pool, lists.Config{
-		Hostname: n.cfg.Hostname, DefaultDomain: n.cfg.DefaultDomain,
+		CheckTemplate: templates.CheckMail,
+		Hostname:      n.cfg.Hostname, DefaultDomain: n.cfg.DefaultDomain,
 		MaxMessage: int64(n.cfg.Limits.Message), Wake: n.wake(engine), Full: engine.Full, Log: n.log,
 		MailAuth: checker, AuthservID: n.cfg.AuthservID, TrustedAuthservID: n.cfg.TrustedAuthservID,
 	})
@@ -183,7 +184,7 @@ func watcher(name string, run func(ctx context.Context)) worker {
 
 func (n *node) newEngine() (*fanout.Engine, error) {
 	c := fanout.Config{
-		Hostname: n.cfg.Hostname, AuthservID: n.cfg.AuthservID, BaseURL: n.cfg.BaseURL, Seals: n.seals, Keys: n.keys, Mail: templates.Mail,
+		Hostname: n.cfg.Hostname, AuthservID: n.cfg.AuthservID, BaseURL: n.cfg.BaseURL, Seals: n.seals, Keys: n.keys, Mail: templates.MailFrom,
 		Identity: n.identity.name, Connections: n.cfg.Connections, MaxBacklog: int64(n.cfg.MaxBacklog),
 		MaxRefused: n.cfg.MaxRefused, Stopped: n.stopped,
 		SpoolDir: n.cfg.DataDir, Log: n.log,

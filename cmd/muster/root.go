@@ -20,6 +20,7 @@ func (a *app) rootCommand() *cobra.Command {
 		a.personCommand(),
 		a.postCommand(),
 		a.queueCommand(),
+		a.templateCommand(),
 		a.versionCommand(),
 	)
 	root.SilenceErrors, root.SilenceUsage = true, true

@@ -17,5 +17,4 @@ CREATE TABLE template (
     changed  timestamptz NOT NULL DEFAULT now(),
     CHECK (list IS NULL OR domain IS NULL)
 );
-CREATE UNIQUE INDEX template_place ON template (kind, language, (coalesce(list, 0)), (coalesce(domain, 0)));
-CREATE INDEX template_list ON template (list) WHERE list IS NOT NULL;
+CREATE UNIQUE INDEX template_place ON template ((coalesce(list, 0)), (coalesce(domain, 0)), kind, language);
