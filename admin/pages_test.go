@@ -45,6 +45,8 @@ func samplePages() map[string]any {
 		"manage":      managePage{frame: f, All: true, Lists: []myList{{List: list, Rights: all}}, First: true, Next: evil},
 		"new":         newListPage{frame: f, Form: newListForm{evil, evil, evil, evil}, Errors: errs},
 		"settings":    settingsPage{listFrame: lf, Settings: []settingInput{text, input}, Errors: errs},
+		"texts":       textsPage{listFrame: lf, Texts: []textRow{{Kind: "welcome", Texts: []textLink{{"en", ofList}, {"de", ofMuster}}}}},
+		"text":        textPage{listFrame: lf, Kind: "welcome", Language: "en", Of: ofDomain, Own: true, Source: evil, Names: []string{"Address"}, Sample: evil, Errors: formErrors{"": evil, "source": evil}},
 		"remove":      removeListPage{frame: f, List: list, Errors: errs},
 		"roles":       rolesPage{listFrame: lf, Roles: []lists.Role{{Address: evil, Role: "owner"}}, Form: roleForm{evil, "moderator"}, Errors: errs},
 		"members":     membersPage{listFrame: lf, Search: evil, Members: []lists.Member{{Address: evil, Name: evil, State: "bounce", Mode: "each", Hidden: true, Joined: ago}}, Count: 10000, CountCapped: true, Before: evil, After: evil},

@@ -20,6 +20,7 @@ import (
 	"muster/lists"
 	"muster/migrations/testdb"
 	"muster/smtp"
+	"muster/templates"
 )
 
 // world is a site on a database of its own, with people and lists in it.
@@ -41,7 +42,7 @@ func newWorld(t testing.TB, change ...func(*admin.Config)) *world {
 	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { (*handler.Load()).ServeHTTP(rw, r) }))
 	t.Cleanup(server.Close)
 	w.url = server.URL
-	w.lists = lists.New(w.pool, lists.Config{Hostname: "lists.example"})
+	w.lists = lists.New(w.pool, lists.Config{Hostname: "lists.example", CheckTemplate: templates.CheckMail})
 	cfg := admin.Config{Service: w.lists, BaseURL: w.url, Ping: w.pool.Ping, Log: testLog(t)}
 	for _, c := range change {
 		c(&cfg)

@@ -2,6 +2,7 @@ package templates
 
 import (
 	"maps"
+	"slices"
 	"text/template/parse"
 )
 
@@ -27,6 +28,15 @@ func Samples(kind string) ([]map[string]any, error) {
 		}
 	}
 	return []map[string]any{full, bare}, nil
+}
+
+// MailNames are what the source of a mail of a kind can name, in order.
+func MailNames(kind string) ([]string, error) {
+	samples, err := Samples(kind)
+	if err != nil {
+		return nil, err
+	}
+	return slices.Sorted(maps.Keys(samples[0])), nil
 }
 
 // rootNames collects what is named where the dot is the mail's data.
