@@ -167,6 +167,13 @@ func TestCommandsAreAnsweredOnce(t *testing.T) {
 	if n := len(s.notices()); n != 10 {
 		t.Errorf("%d answers in a day", n)
 	}
+	s.Service = lists.New(s.pool, lists.Config{Hostname: "mx.lists.example", MaxAnswers: 3})
+	for range 5 {
+		s.wantFates(mail{from: "bob@a.example", to: []string{"dev-request@lists.example"}, text: "From: bob@a.example\n\nwhat?\n"}, "done")
+	}
+	if n := len(s.notices()); n != 3 {
+		t.Errorf("%d answers in a day, where three may be", n)
+	}
 	for _, m := range []mail{
 		{from: "dev@lists.example", text: "From: d@b.example\n\nhelp\njoin\n"},
 		{from: "d@b.example", text: "From: dev-owner@lists.example\n\nhelp\njoin\n"},

@@ -32,6 +32,7 @@ type Config struct {
 	TrustedAuthservID string
 
 	CheckTemplate CheckTemplateFunc // nil: no text can take the place of ours
+	MaxAnswers    int               // mails that answer the commands of one address in a day; 0: 10
 }
 
 // Service is every operation on the domain. Each change is one transaction; each answer is
@@ -76,9 +77,13 @@ func New(pool *pgxpool.Pool, cfg Config) *Service {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
+	limits := defaultLimits()
+	if cfg.MaxAnswers > 0 {
+		limits.answersPerAddress.most = cfg.MaxAnswers
+	}
 	return &Service{
 		pool: pool, cfg: cfg, log: cfg.Log, posts: newGroupCommit(pool), targets: newTargetReader(pool),
-		limits: defaultLimits(), refused: newRefusals(),
+		limits: limits, refused: newRefusals(),
 		hashing: make(chan struct{}, maxHashing), imports: make(chan struct{}, maxImports),
 	}
 }

@@ -132,8 +132,8 @@ func (n *node) wire(context.Context) error {
 		return err
 	}
 	n.lists = lists.New(n.db.Pool, lists.Config{
-		CheckTemplate: templates.CheckMail,
-		Hostname:      n.cfg.Hostname, DefaultDomain: n.cfg.DefaultDomain,
+		CheckTemplate: templates.CheckMail, MaxAnswers: n.cfg.MaxAnswers,
+		Hostname: n.cfg.Hostname, DefaultDomain: n.cfg.DefaultDomain,
 		MaxMessage: int64(n.cfg.Limits.Message), Wake: n.wake(engine), Full: engine.Full, Log: n.log,
 		MailAuth: checker, AuthservID: n.cfg.AuthservID, TrustedAuthservID: n.cfg.TrustedAuthservID,
 	})

@@ -28,6 +28,7 @@ type Config struct {
 	MaxBacklog          int           `koanf:"max_backlog"`
 	WarnLate            time.Duration `koanf:"warn_late"`
 	MaxRefused          int           `koanf:"max_refused"`
+	MaxAnswers          int           `koanf:"max_answers"`
 	RedirectAllTo       string        `koanf:"redirect_all_to"`
 	Destination         []Destination `koanf:"destination"`
 	AuthservID          string        `koanf:"authserv_id"`

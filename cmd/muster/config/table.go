@@ -63,6 +63,8 @@ func base() []Setting {
 			Doc: "Owners of a list are mailed when copies of its posts have waited for so long, once a day at most; `0`: never. What is held, and copies that only the member's own mailbox does not take, do not count."},
 		{Key: "max_refused", Kind: Number, Flag: true, Scope: Serving, Default: "50", Off: true,
 			Doc: "Of a hundred copies of a post so many may be refused for good; a post of which more are, and a thousand at least on one node, is paused, once, and the list's owners are mailed. `0`: all may."},
+		{Key: "max_answers", Kind: Number, Flag: true, Scope: Serving, Default: "10",
+			Doc: "Answers to commands by mail that one address is sent in a day. What it asks for beyond that is done, and not answered."},
 		{Key: "redirect_all_to", Kind: Text, Flag: true, Scope: Serving, DefaultDoc: "to whom it is for",
 			Doc: "For trying a site out: all that goes out, copies and notices, goes to this address and to nobody else, with its recipient in the field `X-Original-To`. Set it on every node: those that send go by it, and those with the site say so on each page."},
 		{Key: "tls_out", Kind: Text, Flag: true, Scope: Serving, Default: "prefer",
