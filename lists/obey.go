@@ -195,7 +195,7 @@ func (a *acceptance) join(ctx context.Context, o *order, c command.Command) (str
 		return "", err
 	case !a.answersAuthor() && l.JoinPolicy == JoinModerate, a.answersAuthor() && waits:
 		return OutcomeWaits, nil
-	case l.JoinPolicy == JoinOpen && a.vouched():
+	case a.asAuthor(), a.vouched() && l.JoinPolicy == JoinOpen:
 		return OutcomeDone, nil
 	}
 	return a.question(), nil

@@ -228,7 +228,7 @@ func bare(c command.Command) command.Command {
 func (s *Service) obeyConfirmed(ctx context.Context, secret string) (outcome string, err error) {
 	hash := hashSecret(strings.ToLower(secret))
 	t, err := selectToken(ctx, s.pool, hash)
-	if noRows(err) || err == nil && t.List == nil {
+	if noRows(err) || err == nil && (t.List == nil || t.Expired && !t.Used) {
 		return "", unknownToken()
 	}
 	if err != nil {

@@ -275,6 +275,55 @@ func TestOpenListJoinedByMail(t *testing.T) {
 	s.noticed("join-confirm new@a.example")
 }
 
+// TestJoinSignedIn is told that it is done, and not that a question comes.
+func TestJoinSignedIn(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.list("dev@lists.example", nil)
+	answer, _ := s.commands("ann@a.example", "join nomail", func(env *lists.Envelope) { env.By = as("ann@a.example") })
+	wantLines(t, answer, "ann@a.example", "join nomail: done")
+	if got := one[string](s, `SELECT mode FROM member`); got != "none" {
+		t.Errorf("mode %s", got)
+	}
+}
+
+// TestCommandTokenExpires: an answer that comes too late does nothing.
+func TestCommandTokenExpires(t *testing.T) {
+	t.Parallel()
+	s := authSite(t, authTexts(), "")
+	_, question := s.commands("ann@a.example", "set mode none", outside)
+	s.exec(`UPDATE token SET expires = now()`)
+	s.wantFates(mail{from: "ann@a.example", to: []string{question.params["Reply"].(string)}, text: "From: ann@a.example\n\nyes\n"}, "done")
+	if answer, _ := s.mailed(); answer == nil || answer.lines[0] != "confirm: expired" {
+		t.Errorf("%+v", answer)
+	}
+	if got := one[string](s, `SELECT mode FROM member`); got != "each" {
+		t.Errorf("mode %s", got)
+	}
+}
+
+// TestQuestionsAboutCommandsAreLimited: nobody can have an owner asked on and on.
+func TestQuestionsAboutCommandsAreLimited(t *testing.T) {
+	t.Parallel()
+	s := authSite(t, authTexts(), "")
+	questions, limited := 0, 0
+	for range 9 {
+		answer, question := s.commands("ann@a.example", "set mode none", outside)
+		if question != nil {
+			questions++
+		}
+		if answer.lines[0] == "set mode=none: limited" {
+			limited++
+		}
+	}
+	if questions != 5 || limited != 4 {
+		t.Errorf("asked %d times, refused %d", questions, limited)
+	}
+	if n := one[int](s, `SELECT count(*) FROM token WHERE used IS NULL`); n != 1 {
+		t.Errorf("%d open questions", n)
+	}
+}
+
 // TestAnswersInTheirLanguage: a member's own, or the list's.
 func TestAnswersInTheirLanguage(t *testing.T) {
 	t.Parallel()

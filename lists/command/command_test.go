@@ -127,6 +127,11 @@ func FuzzCommand(f *testing.F) {
 			if strings.ContainsFunc(c.Line, unicode.IsControl) || len(c.Line) > 80+len("…") {
 				t.Errorf("unclean line %q", c.Line)
 			}
+			for _, text := range []string{c.Said(), c.Arg, c.Fault, c.Token} {
+				if strings.ContainsFunc(text, unicode.IsControl) || len(text) > 600 && len(c.Options) == 0 {
+					t.Errorf("unclean %q", text)
+				}
+			}
 			if (c.Verb == command.Confirm) != (c.Token != "") {
 				t.Errorf("%+v", c)
 			}
