@@ -116,7 +116,7 @@ func (o *order) needsProof(c command.Command) bool {
 	case c.Verb == command.Which, c.Verb == command.Set && len(c.Options) == 0:
 		return !o.private
 	case c.Verb == command.Who:
-		return o.list.Expn != ExpnAnyone
+		return o.list.Expn != ExpnAnyone || !o.private
 	}
 	return true
 }
