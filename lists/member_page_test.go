@@ -68,6 +68,7 @@ func TestPagesWalkAnIndex(t *testing.T) {
 	}
 	indexed(t, pool, "rights", rightsSelect, []any{l.ID, []string{middle}}, 10)
 	indexed(t, pool, "known", addressKnown, []any{middle}, 10)
+	indexed(t, pool, "memberships", membershipsSelect, []any{middle, maxWhich + 1}, 10)
 	for _, list := range []int64{l.ID, l.ID + 1} { // the other's members are the last in the table
 		indexed(t, pool, fmt.Sprint("expandable ", list), expandableSelect, []any{list, false}, 1)
 		indexed(t, pool, fmt.Sprint("roster ", list), rosterSelect, []any{list, middle, false, expandPage}, expandPage)
@@ -121,6 +122,8 @@ func TestOldListsStaySmall(t *testing.T) {
 		indexed(t, pool, "held, "+name, heldSelect, args, 60)
 	}
 	indexed(t, pool, "requests", joinRequestsSelect, []any{int64(1), int64(0), 51}, 60)
+	// Of the old list there are more held posts and requests than are counted, and no post that is new.
+	indexed(t, pool, "numbers", listStatsSelect, []any{int64(1), uuid.MustParse("00000000-0000-7000-8000-000000020000")}, MaxCount+1)
 }
 
 // indexed runs a statement and fails if its plan scans member, sorts many rows, or reads more rows

@@ -16,6 +16,7 @@ const (
 	maxRoster  = 1000
 	maxWhich   = 200
 	maxPending = 50
+	maxWaiting = 1000 // are counted of what waits
 )
 
 // info is what anybody who writes to a list may know of it.
@@ -88,8 +89,8 @@ func (o *order) stats(ctx context.Context) (CommandResult, error) {
 	return shown(OutcomeStats, []CommandRow{
 		{Label: "answer.members", Text: counted(page.Count, page.CountCapped)},
 		{Label: "answer.posts", Text: counted(min(n.Posts, MaxCount), n.Posts > MaxCount)},
-		{Label: "answer.held", Text: counted(min(n.Held, MaxCount), n.Held > MaxCount)},
-		{Label: "answer.joins", Text: counted(min(n.Joins, MaxCount), n.Joins > MaxCount)},
+		{Label: "answer.held", Text: counted(min(n.Held, maxWaiting), n.Held > maxWaiting)},
+		{Label: "answer.joins", Text: counted(min(n.Joins, maxWaiting), n.Joins > maxWaiting)},
 	}), nil
 }
 

@@ -22,14 +22,14 @@ func selectMemberships(ctx context.Context, q querier, key string, limit int) ([
 	return collect[membership](ctx, q, membershipsSelect, key, limit)
 }
 
-// listStats are numbers of a list, each up to one beyond MaxCount.
+// listStats are numbers of a list, each up to one beyond its bound: MaxCount posts, maxWaiting of the rest.
 type listStats struct{ Posts, Held, Joins int }
 
 const listStatsSelect = `SELECT
 	(SELECT count(*) FROM (SELECT FROM post WHERE (list, id) >= ($1, $2::uuid) AND list <= $1 AND kind = 'post' AND state = 'accepted'
 		ORDER BY list, id LIMIT 10001) p) AS posts,
-	(SELECT count(*) FROM (SELECT FROM post WHERE list = $1 AND kind = 'post' AND state = 'held' ORDER BY list, id LIMIT 10001) h) AS held,
-	(SELECT count(*) FROM (SELECT FROM join_request WHERE (list, id) > ($1, 0) AND list <= $1 ORDER BY list, id LIMIT 10001) j) AS joins`
+	(SELECT count(*) FROM (SELECT FROM post WHERE list = $1 AND kind = 'post' AND state = 'held' ORDER BY list, id LIMIT 1001) h) AS held,
+	(SELECT count(*) FROM (SELECT FROM join_request WHERE (list, id) > ($1, 0) AND list <= $1 ORDER BY list, id LIMIT 1001) j) AS joins`
 
 // countListStats counts the posts with an id from since on, and what waits.
 func countListStats(ctx context.Context, q querier, listID int64, since uuid.UUID) (listStats, error) {
