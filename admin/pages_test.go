@@ -147,6 +147,15 @@ func TestMails(t *testing.T) {
 		t.Errorf("the table has %v, templates/mail has %v", have, templates.MailKinds())
 	}
 	for kind, params := range kinds {
+		names, err := templates.MailNames(kind)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range names { // what passes the check has to pass when it counts
+			if _, ok := stored(t, params)[name]; !ok {
+				t.Errorf("%s is said to know %s, and does not", kind, name)
+			}
+		}
 		for _, lang := range templates.Languages() {
 			subject, text, err := templates.Mail(kind, lang, stored(t, params))
 			if err != nil {
@@ -183,7 +192,9 @@ func TestCodesHaveWords(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, outcome := range []string{lists.OutcomeConfirm, lists.OutcomeMaybe, lists.OutcomeNoMember, lists.OutcomeDone, lists.OutcomeBefore, lists.OutcomeWaits, lists.OutcomeClosed, lists.OutcomeExpired, lists.OutcomeLimited, lists.OutcomeRefused, lists.OutcomeHelp, lists.OutcomeEnd, lists.OutcomeUnknown} {
+	for _, outcome := range []string{lists.OutcomeConfirm, lists.OutcomeMaybe, lists.OutcomeNoMember, lists.OutcomeDone, lists.OutcomeBefore, lists.OutcomeWaits, lists.OutcomeClosed, lists.OutcomeExpired, lists.OutcomeLimited, lists.OutcomeRefused, lists.OutcomeHelp, lists.OutcomeEnd, lists.OutcomeUnknown,
+		lists.OutcomeAnswered, lists.OutcomeRest, lists.OutcomeOption, lists.OutcomeEcho, lists.OutcomeInfo, lists.OutcomeWho, lists.OutcomeWhich, lists.OutcomeSet, lists.OutcomeStats, lists.OutcomePending, lists.OutcomeNothing,
+		lists.OutcomeRoster, lists.OutcomeOwners, lists.OutcomeAddress, lists.OutcomeMember, lists.OutcomeGone, lists.OutcomeNobody} {
 		if !words.Has("outcome." + outcome) {
 			t.Errorf("no words for the outcome %s", outcome)
 		}

@@ -73,7 +73,7 @@ func (a *acceptance) addTargets() {
 	seen := map[name]int{}
 	for _, t := range a.env.To {
 		key := name{kind: t.Kind, list: t.List.ID, domain: t.Domain}
-		if t.Kind == TargetConfirm || t.Kind == TargetBounces || t.Kind == TargetJoin { // to any other a detail means nothing
+		if t.Kind == TargetConfirm || t.Kind == TargetBounces { // of others the first one counts, if it means anything
 			key.detail = t.Detail
 		}
 		at, again := seen[key]

@@ -21,7 +21,10 @@ func Samples(kind string) ([]map[string]any, error) {
 		}
 		rootNames(t.Root, named)
 	}
-	full, bare := surroundings(), surroundings()
+	full, bare := siteSurroundings(), siteSurroundings()
+	if named["ListAddress"] || named["ListTitle"] { // else it is a mail of the site, which knows of no list
+		full, bare = surroundings(), surroundings()
+	}
 	for name, value := range sampleParams() {
 		if named[name] {
 			full[name], bare[name] = value, left(value)
@@ -89,14 +92,20 @@ func left(value any) any {
 	}
 }
 
+// siteSurroundings is what every mail can name.
+func siteSurroundings() map[string]any {
+	return map[string]any{"Hostname": "mail.example", "BaseURL": "https://lists.example", "Address": "bob@member.example"}
+}
+
 // surroundings is what every mail about a list can name.
 func surroundings() map[string]any {
-	return map[string]any{
-		"Hostname": "mail.example", "BaseURL": "https://lists.example", "Address": "bob@member.example",
+	all := siteSurroundings()
+	maps.Copy(all, map[string]any{
 		"ListTitle": "Garden club", "ListAddress": "garden@lists.example", "ListURL": "https://lists.example/lists/garden@lists.example",
 		"OwnerAddress": "garden-owner@lists.example", "RequestAddress": "garden-request@lists.example", "LeaveAddress": "garden-leave@lists.example",
 		"PostmasterAddress": "postmaster@lists.example",
-	}
+	})
+	return all
 }
 
 // Sample is what mails of all kinds can name, together.

@@ -92,6 +92,9 @@ func TestCheckMail(t *testing.T) {
 			}
 		})
 	}
+	if err := templates.CheckMail("signin", "en", "Subject: Hi\n\n{{.ListTitle}}\n"); err == nil {
+		t.Error("a mail of the site may name a list")
+	}
 	for _, tt := range [][2]string{{"no-such", "en"}, {"welcome", "xx"}, {"../en/welcome", "en"}} {
 		if err := templates.CheckMail(tt[0], tt[1], "Subject: Hi\n\nHi\n"); err == nil {
 			t.Errorf("%s in %s passes", tt[0], tt[1])
