@@ -209,9 +209,7 @@ func (e *Engine) resolver() (Resolver, error) {
 // policies are made once, when the resolver is known.
 func (e *Engine) policies(resolver Resolver) *policies {
 	if e.sts == nil && e.cfg.Encryption != Clear {
-		if e.sts = newPolicies(e.cfg.Policies, resolver, e.log); e.sts != nil {
-			e.sts.pool = e.pool
-		}
+		e.sts = newPolicies(e.cfg.Policies, resolver, e.log)
 	}
 	return e.sts
 }
@@ -352,14 +350,9 @@ func (e *Engine) leave(node int64) {
 	}
 }
 
-// Prune deletes notices sent before a moment, what is kept of fan-outs finished before it apart
-// from the counts of posts, and MTA-STS policies that are good no more. It returns how many rows that were, about; call it again while it
+// Prune deletes notices sent before a moment, and what is kept of fan-outs finished before it apart
+// from the counts of posts. It returns how many rows that were, about; call it again while it
 // returns more than 0.
 func (e *Engine) Prune(ctx context.Context, before time.Time) (int64, error) {
-	policies, err := prunePolicies(ctx, e.pool)
-	if err != nil {
-		return 0, err
-	}
-	n, err := pruneFanouts(ctx, e.pool, before)
-	return policies + n, err
+	return pruneFanouts(ctx, e.pool, before)
 }

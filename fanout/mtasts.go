@@ -12,14 +12,11 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // MTA-STS (RFC 8461): a domain says over HTTPS which hosts its MX may be, and that they have valid
 // certificates. A policy is kept for as long as it says, so that who can lie about the DNS, or shut the
-// web server off, gains nothing by it until then, not even when Muster was started anew: all nodes keep it in
-// the database. It is read again before, when half of that is over.
+// web server off, gains nothing by it until then; it is read again before, when half of that is over.
 
 // stsMode is what a policy asks for.
 type stsMode string
@@ -62,7 +59,6 @@ type policies struct {
 	client *http.Client
 	txt    func(ctx context.Context, name string) ([]string, error)
 	log    *slog.Logger
-	pool   *pgxpool.Pool // nil: they are kept in memory alone
 
 	mu    sync.Mutex
 	known map[string]stsEntry
@@ -83,7 +79,9 @@ func newPolicies(client *http.Client, resolver Resolver, log *slog.Logger) *poli
 // of is the policy of a domain.
 func (p *policies) of(ctx context.Context, domain string) stsPolicy {
 	now := time.Now()
-	e := p.recall(ctx, domain)
+	p.mu.Lock()
+	e := p.known[domain]
+	p.mu.Unlock()
 	if !now.Before(e.until) {
 		e.policy = stsPolicy{}
 	}
@@ -96,7 +94,6 @@ func (p *policies) of(ctx context.Context, domain string) stsPolicy {
 		if found, err = p.fetch(ctx, domain); err == nil {
 			found.id = id
 			e.policy, e.until = found, now.Add(found.life)
-			p.store(ctx, domain, &found)
 		}
 	}
 	if err != nil && ctx.Err() != nil { // it was not the domain that failed
@@ -112,31 +109,6 @@ func (p *policies) of(ctx context.Context, domain string) stsPolicy {
 	e.asked = now
 	p.keep(domain, e)
 	return e.policy
-}
-
-// recall is what is known of a domain, here or by any node.
-func (p *policies) recall(ctx context.Context, domain string) stsEntry {
-	p.mu.Lock()
-	e, known := p.known[domain]
-	p.mu.Unlock()
-	if known || p.pool == nil {
-		return e
-	}
-	e, err := selectPolicy(ctx, p.pool, domain)
-	if err != nil && ctx.Err() == nil { // it is read where it comes from
-		p.log.Warn("MTA-STS policy not looked up", "error", err)
-	}
-	return e
-}
-
-// store keeps what was read for all nodes.
-func (p *policies) store(ctx context.Context, domain string, found *stsPolicy) {
-	if p.pool == nil {
-		return
-	}
-	if err := savePolicy(ctx, p.pool, domain, found); err != nil {
-		p.log.Warn("MTA-STS policy not kept", "error", err)
-	}
 }
 
 func (p *policies) keep(domain string, e stsEntry) {

@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -128,47 +127,6 @@ func TestPoliciesAreKept(t *testing.T) {
 		time.Sleep(stsRetry)
 		want(stsNone, n)
 	})
-}
-
-// What one node has read protects another, and the same one started anew, from who shuts the web server off.
-func TestPoliciesOutliveANode(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	names := stsDNS{txt: map[string][]string{"_mta-sts.a.example": {"v=STSv1; id=1;"}}}
-	node := func(answer *http.Response) *policies {
-		p := newPolicies(&http.Client{Transport: web(func(*http.Request) (*http.Response, error) {
-			if answer == nil {
-				return nil, errors.New("refused")
-			}
-			return answer, nil
-		})}, names, slog.New(slog.DiscardHandler))
-		p.pool = w.pool
-		return p
-	}
-	of := func(p *policies) stsPolicy { return p.of(t.Context(), "a.example") }
-	if got := of(node(nil)); got.mode != stsNone {
-		t.Errorf("%+v before anybody read one", got)
-	}
-	first := of(node(page(200, "text/plain", enforced)))
-	got := of(node(nil))
-	if got.mode != stsEnforce || got.id != "1" || got.life != 24*time.Hour || !slices.Equal(got.mx, first.mx) {
-		t.Errorf("%+v, want %+v", got, first)
-	}
-
-	names.txt["_mta-sts.a.example"] = []string{"v=STSv1; id=2;"}
-	of(node(page(200, "text/plain", "version: STSv1\nmode: none\nmax_age: 60\n")))
-	if got := of(node(nil)); got.mode != stsNone {
-		t.Errorf("%+v after the domain gave it up", got)
-	}
-
-	of(node(page(200, "text/plain", enforced)))
-	w.exec(`UPDATE sts_policy SET until = now() - interval '1 second'`)
-	if got := of(node(nil)); got.mode != stsNone {
-		t.Errorf("%+v after its time", got)
-	}
-	if n, err := prunePolicies(t.Context(), w.pool); n != 1 || err != nil {
-		t.Errorf("%d pruned, %v", n, err)
-	}
 }
 
 // A policy is read again when half of its time is over, though it is announced as the same, and goes on
