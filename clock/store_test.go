@@ -53,6 +53,9 @@ func TestPrune(t *testing.T) {
 			t.Errorf("%s: %v", task.Name, err)
 		}
 	}
+	if fanouts.policies != 1 {
+		t.Errorf("policies were pruned %d times", fanouts.policies)
+	}
 	if age := time.Since(fanouts.before); fanouts.left != 0 || age < 14*24*time.Hour || age > 15*24*time.Hour {
 		t.Errorf("fan-outs older than %v were pruned, %d are left", age, fanouts.left)
 	}
@@ -73,6 +76,8 @@ type fakeFanouts struct {
 	before time.Time
 	late   []lists.Late
 	after  time.Duration
+
+	policies int // times that policies were pruned
 }
 
 func (f *fakeFanouts) EachLate(_ context.Context, after time.Duration, yield func(lists.Late) error) error {
@@ -123,6 +128,8 @@ func (f *fakeFanouts) Prune(_ context.Context, before time.Time) (int64, error) 
 	f.left -= n
 	return n, nil
 }
+
+func (f *fakeFanouts) PrunePolicies(context.Context) error { f.policies++; return nil }
 
 // fill puts into each table rows that have had their time, in seen more than one batch of them, and
 // rows that have not.

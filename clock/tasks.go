@@ -14,6 +14,8 @@ type Fanouts interface {
 	// Prune deletes what is kept of fan-outs finished before a moment, and tells how much; the
 	// caller asks again while it is more than nothing.
 	Prune(ctx context.Context, before time.Time) (int64, error)
+	// PrunePolicies deletes policies of domains that hold no more.
+	PrunePolicies(ctx context.Context) error
 	// EachLate calls yield with what has waited for longer than a time, list by list, until it
 	// returns an error.
 	EachLate(ctx context.Context, after time.Duration, yield func(lists.Late) error) error
@@ -55,6 +57,9 @@ func Tasks(p Parts) []Task {
 		}},
 		{Name: "prune-fanouts", Schedule: "47 * * * *", Do: func(ctx context.Context, slot time.Time) error {
 			return pruneFanouts(ctx, p.Fanouts, slot.Add(-keepFanouts))
+		}},
+		{Name: "prune-policies", Schedule: "57 * * * *", Do: func(ctx context.Context, _ time.Time) error {
+			return p.Fanouts.PrunePolicies(ctx)
 		}},
 	}
 	if p.WarnLate > 0 {

@@ -209,7 +209,9 @@ func (e *Engine) resolver() (Resolver, error) {
 // policies are made once, when the resolver is known.
 func (e *Engine) policies(resolver Resolver) *policies {
 	if e.sts == nil && e.cfg.Encryption != Clear {
-		e.sts = newPolicies(e.cfg.Policies, resolver, e.log)
+		if e.sts = newPolicies(e.cfg.Policies, resolver, e.log); e.sts != nil {
+			e.sts.store = e.pool
+		}
 	}
 	return e.sts
 }
@@ -355,4 +357,10 @@ func (e *Engine) leave(node int64) {
 // returns more than 0.
 func (e *Engine) Prune(ctx context.Context, before time.Time) (int64, error) {
 	return pruneFanouts(ctx, e.pool, before)
+}
+
+// PrunePolicies deletes MTA-STS policies that hold no more.
+func (e *Engine) PrunePolicies(ctx context.Context) error {
+	_, err := prunePolicies(ctx, e.pool, stsStored)
+	return err
 }

@@ -12,11 +12,14 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"muster/smtp"
 )
 
 // MTA-STS (RFC 8461): a domain says over HTTPS which hosts its MX may be, and that they have valid
 // certificates. A policy is kept for as long as it says, so that who can lie about the DNS, or shut the
-// web server off, gains nothing by it until then; it is read again before, when half of that is over.
+// web server off, gains nothing by it until then; it is read again before, when half of that is over. It is
+// kept in the database, so that who has a node started anew gains nothing either, and one that all nodes share.
 
 // stsMode is what a policy asks for.
 type stsMode string
@@ -37,6 +40,8 @@ const (
 	stsOctets  = 64 << 10        // of a policy (§3.3)
 	stsLongest = 31557600 * time.Second
 	stsMX      = 100
+	stsID      = 32      // octets of an id (§3.1)
+	stsStored  = 100_000 // policies in the database: who subscribes addresses of a million domains gets no more of it
 )
 
 // stsPolicy is a policy as it was read.
@@ -57,6 +62,7 @@ type stsEntry struct {
 // policies fetches policies and keeps them. A nil one knows of none.
 type policies struct {
 	client *http.Client
+	store  querier // nil: they are kept in memory only
 	txt    func(ctx context.Context, name string) ([]string, error)
 	log    *slog.Logger
 
@@ -76,8 +82,8 @@ func newPolicies(client *http.Client, resolver Resolver, log *slog.Logger) *poli
 	return &policies{client: &strict, txt: dns.TXT, log: log, known: map[string]stsEntry{}}
 }
 
-// of is the policy of a domain.
-func (p *policies) of(ctx context.Context, domain string) stsPolicy {
+// of is the policy of a domain. An error says that it is not known whether it has one.
+func (p *policies) of(ctx context.Context, domain string) (stsPolicy, error) {
 	now := time.Now()
 	p.mu.Lock()
 	e := p.known[domain]
@@ -86,7 +92,10 @@ func (p *policies) of(ctx context.Context, domain string) stsPolicy {
 		e.policy = stsPolicy{}
 	}
 	if !e.asked.IsZero() && now.Sub(e.asked) < stsRetry {
-		return e.policy
+		return e.policy, nil
+	}
+	if err := p.recall(ctx, domain, &e); err != nil && e.policy.mode == stsNone {
+		return stsPolicy{}, err
 	}
 	id, err := p.announced(ctx, domain)
 	if err == nil && id != "" && (id != e.policy.id || e.until.Sub(now) < e.policy.life/2) {
@@ -94,10 +103,11 @@ func (p *policies) of(ctx context.Context, domain string) stsPolicy {
 		if found, err = p.fetch(ctx, domain); err == nil {
 			found.id = id
 			e.policy, e.until = found, now.Add(found.life)
+			p.remember(ctx, domain, &found)
 		}
 	}
 	if err != nil && ctx.Err() != nil { // it was not the domain that failed
-		return e.policy
+		return e.policy, nil
 	}
 	if err != nil { // what was known stays good (§3.3, §5.1)
 		level := slog.LevelWarn
@@ -108,7 +118,32 @@ func (p *policies) of(ctx context.Context, domain string) stsPolicy {
 	}
 	e.asked = now
 	p.keep(domain, e)
-	return e.policy
+	return e.policy, nil
+}
+
+// recall takes over what another node has read, or this one before it started, if that is newer.
+func (p *policies) recall(ctx context.Context, domain string, e *stsEntry) error {
+	if p.store == nil {
+		return nil
+	}
+	stored, left, err := selectPolicy(ctx, p.store, domain)
+	if err != nil {
+		return err
+	}
+	if until := time.Now().Add(left); stored.mode != stsNone && until.After(e.until) {
+		e.policy, e.until = stored, until
+	}
+	return nil
+}
+
+// remember stores a policy. Where that fails it holds as long as the process does.
+func (p *policies) remember(ctx context.Context, domain string, found *stsPolicy) {
+	if p.store == nil {
+		return
+	}
+	if err := savePolicy(ctx, p.store, domain, found); err != nil {
+		p.log.WarnContext(ctx, "MTA-STS policy not stored", "domain", domain, "error", err)
+	}
 }
 
 func (p *policies) keep(domain string, e stsEntry) {
@@ -139,10 +174,15 @@ func (p *policies) announced(ctx context.Context, domain string) (string, error)
 			}
 		}
 	}
-	if n != 1 {
+	if n != 1 || len(id) > stsID || !isPlain(id) { // a record that is not well-formed is none
 		return "", nil
 	}
 	return id, nil
+}
+
+// isPlain says whether s is ASCII without controls and spaces.
+func isPlain(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' })
 }
 
 // fetch reads a policy where it must be (§3.3). That the certificate is one for that host is up to the
@@ -182,7 +222,8 @@ func parsePolicy(text string) (stsPolicy, error) {
 		key, value = strings.TrimSpace(key), strings.TrimSpace(value)
 		switch {
 		case !ok:
-		case key == "mx" && len(p.mx) < stsMX:
+		case key == "mx" && (len(p.mx) == stsMX || len(value) > smtp.MaxDomain || !isPlain(value)): // or no name at all
+		case key == "mx":
 			p.mx = append(p.mx, strings.ToLower(strings.TrimSuffix(value, ".")))
 		default:
 			if _, again := seen[key]; !again { // the first counts
@@ -227,7 +268,10 @@ func (p *policies) allow(ctx context.Context, domain string, exchangers []MX, pi
 	if p == nil {
 		return exchangers, stsNone, nil
 	}
-	policy := p.of(ctx, domain)
+	policy, err := p.of(ctx, domain)
+	if err != nil {
+		return nil, stsNone, err
+	}
 	var allowed []MX
 	for _, mx := range exchangers {
 		if policy.names(mx.Host) || pinned[mx.Host] {

@@ -90,8 +90,8 @@ func TestPoliciesAreKept(t *testing.T) {
 		})}, names, slog.New(slog.DiscardHandler))
 		want := func(mode stsMode, n int) {
 			t.Helper()
-			if got := p.of(t.Context(), "a.example").mode; got != mode || asked != n {
-				t.Errorf("mode %q after %d questions, want %q after %d", got, asked, mode, n)
+			if got, err := p.of(t.Context(), "a.example"); err != nil || got.mode != mode || asked != n {
+				t.Errorf("mode %q after %d questions, want %q after %d: %v", got.mode, asked, mode, n, err)
 			}
 		}
 		want(stsEnforce, 1)
@@ -144,8 +144,8 @@ func TestPoliciesAreRenewed(t *testing.T) {
 		well := answer
 		want := func(ctx context.Context, mode stsMode, n int) {
 			t.Helper()
-			if got := p.of(ctx, "a.example").mode; got != mode || asked != n {
-				t.Errorf("mode %q after %d questions, want %q after %d", got, asked, mode, n)
+			if got, err := p.of(ctx, "a.example"); err != nil || got.mode != mode || asked != n {
+				t.Errorf("mode %q after %d questions, want %q after %d: %v", got.mode, asked, mode, n, err)
 			}
 		}
 		ended, end := context.WithCancel(t.Context())
