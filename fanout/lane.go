@@ -57,6 +57,8 @@ type lane struct {
 	why      error     // the latest trouble
 	saved    time.Time // the block until then is stored since; zero: not yet
 	savedTo  []int64   // for these rows
+	told     time.Time // other nodes know of the block until then since
+	imposed  bool      // it is another node that found the trouble
 	last     lastWord
 	offered  map[string]bool // which addresses offered STARTTLS the last time
 	steady   time.Time       // the window does not grow before

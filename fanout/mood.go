@@ -16,7 +16,7 @@ import (
 func (l *lane) succeeded() {
 	l.mu.Lock()
 	had := l.failures
-	l.failures, l.slow, l.well = 0, 0, time.Now()
+	l.failures, l.slow, l.well, l.imposed = 0, 0, time.Now(), false
 	grown := l.window < l.most() && !time.Now().Before(l.steady)
 	if grown {
 		l.window++
@@ -77,7 +77,7 @@ func (l *lane) troubleFor(why error, least time.Duration) {
 	l.slow, l.window, l.why = 0, 1, why
 	l.last = lastWord{text: reason, at: time.Now()}
 	failures, wait := l.failures, max(l.traffic.pace.block(l.failures), least)
-	l.until, l.saved = time.Now().Add(wait), time.Time{}
+	l.until, l.saved, l.told, l.imposed = time.Now().Add(wait), time.Time{}, time.Time{}, false
 	l.announce() // who waits for a slot need not
 	l.mu.Unlock()
 	l.traffic.log.Warn("destination left alone", "destination", l.name, "for", wait.Round(time.Second), "failures", failures, "reason", reason)

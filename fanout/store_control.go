@@ -73,7 +73,9 @@ func unblock(ctx context.Context, q querier, s Selection) (int64, error) {
 					OR EXISTS (SELECT FROM fanout f JOIN delivery d ON d.fanout = f.id
 						WHERE f.finished IS NULL AND ($1 = 0 OR f.list = $1) AND ($3::uuid IS NULL OR f.post = $3)
 							AND d.dest = x.id AND d.state = 'deferred'))
-			ORDER BY x.id FOR UPDATE)
+			ORDER BY x.id FOR UPDATE),
+		told AS (
+			DELETE FROM trouble t WHERE t.dests && (SELECT array_agg(id) FROM waiting))
 		UPDATE destination x SET blocked = NULL FROM waiting WHERE x.id = waiting.id`,
 		s.List, s.Destination, s.post())
 	if err != nil {
@@ -89,7 +91,9 @@ func retryMixed(ctx context.Context, q querier, s Selection) error {
 		WITH many AS MATERIALIZED (
 			SELECT x.id FROM destination x
 			WHERE (x.name = $1 OR x.name = $2 OR x.name > $2 || ' ' AND x.name < $2 || '!') AND ($3 = '' OR x.name = $3)
-			ORDER BY x.id FOR UPDATE)
+			ORDER BY x.id FOR UPDATE),
+		told AS (
+			DELETE FROM trouble WHERE EXISTS (SELECT FROM many))
 		UPDATE destination x SET retried = x.retried + 1 FROM many WHERE x.id = many.id`, destMixed, destRelay, s.Destination)
 	if err != nil {
 		return fmt.Errorf("trying destinations again: %w", err)

@@ -175,6 +175,7 @@ func pruneFanouts(ctx context.Context, q querier, before time.Time) (int64, erro
 			ORDER BY f.finished LIMIT 100),
 		d AS (DELETE FROM delivery USING old WHERE delivery.fanout = old.id),
 		r AS (DELETE FROM report USING old WHERE report.fanout = old.id),
+		t AS (DELETE FROM trouble WHERE until < now() - interval '1 hour'),
 		h AS (DELETE FROM fanout_share USING old WHERE fanout_share.fanout = old.id),
 		n AS (DELETE FROM node WHERE dead < $1
 			AND NOT EXISTS (SELECT FROM shard s WHERE s.node = node.id AND s.state = 'claimed'))

@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"maps"
 	"math"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -47,14 +45,16 @@ type traffic struct {
 	crowded int64           // the dispatcher's: rows after it found their lane full
 	retried map[int64]int64 // the dispatcher's: how often it was seen that what shards of many are for is wanted again
 
-	mu      sync.Mutex
-	lanes   map[string]*lane
-	rows    map[int64]*lane          // that the shards of a row of the queue go through
-	aliases map[string]alias         // by domain
-	meeting map[string]chan struct{} // domains being looked up; closed at the end
-	held    map[int64]*atomic.Bool   // shards that some run here stands for, and whether it is to stop
-	ended   map[line]struct{}        // where runs have ended since the dispatcher looked
-	fresh   *freshShards
+	mu       sync.Mutex
+	lanes    map[string]*lane
+	rows     map[int64]*lane          // that the shards of a row of the queue go through
+	aliases  map[string]alias         // by domain
+	meeting  map[string]chan struct{} // domains being looked up; closed at the end
+	held     map[int64]*atomic.Bool   // shards that some run here stands for, and whether it is to stop
+	troubles map[string]*troubleRow   // by lane, as other nodes tell
+	listened time.Time                // when that was read
+	ended    map[line]struct{}        // where runs have ended since the dispatcher looked
+	fresh    *freshShards
 }
 
 // maxLoading is how many shards are read from the database at a time.
@@ -109,6 +109,9 @@ func (t *traffic) lane(name string, dest int64) *lane {
 		}
 		l.window = min(startWindow, l.most())
 		t.lanes[name] = l
+		if row := t.troubles[name]; row != nil && !l.mixed {
+			l.hearOf(row, t.listened)
+		}
 	}
 	t.carries(l, dest)
 	l.mu.Lock()
@@ -157,31 +160,13 @@ func (t *traffic) forget() {
 	}
 }
 
-// saveBlock tells the other nodes of a destination's trouble, or of its end.
-func (t *traffic) saveBlock(l *lane, failures int, wait time.Duration, reason string) {
-	l.mu.Lock()
-	dests := slices.Collect(maps.Keys(l.dests))
-	l.mu.Unlock()
-	if len(dests) == 0 {
-		return
-	}
-	if err := saveBlock(t.hard, t.pool, dests, failures, wait, clean(reason)); err != nil {
-		if t.hard.Err() == nil {
-			t.log.Warn("state of a destination not saved", "destination", l.name, "error", err)
-		}
-		return
-	}
-	l.mu.Lock()
-	l.saved, l.savedTo = time.Now(), dests
-	l.mu.Unlock()
-}
-
 // dispatch claims shards for lanes with room, until soft ends.
 func (t *traffic) dispatch() {
 	poll := time.NewTicker(t.pace.poll)
 	defer poll.Stop()
 	sweep := time.NewTicker(t.pace.sweep)
 	defer sweep.Stop()
+	t.listenForTrouble()
 	for t.soft.Err() == nil {
 		if err := t.advance(); err != nil && t.soft.Err() == nil {
 			t.log.Error("making ready what is next", "error", err)
@@ -195,6 +180,7 @@ func (t *traffic) dispatch() {
 		case <-poll.C:
 		case <-sweep.C:
 			t.forget()
+			t.listenForTrouble()
 			if err := t.review(); err != nil && t.soft.Err() == nil {
 				t.log.Error("looking at what is claimed", "error", err)
 			}
@@ -260,6 +246,7 @@ func (t *traffic) liftAll(l *lane, d readyDest) {
 		l.until = time.Time{}
 		l.mu.Unlock()
 	}
+	clear(t.troubles)
 }
 
 // claim takes as many shards for a lane as it has room for, and reads them.
