@@ -93,7 +93,7 @@ func TestNextWhenPlannedLate(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	list := w.list("dev", 1)
-	w.members(list, 100, 1)
+	w.members(list, 2*minShard, 1)
 	w.post(list, testMessage)
 	w.plan(true)
 	w.post(list, testMessage)
@@ -127,7 +127,7 @@ func TestReleasedInOrder(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	list := w.list("dev", 1)
-	w.members(list, 100, 1)
+	w.members(list, 2*minShard, 1)
 	for range 3 {
 		w.post(list, testMessage)
 	}
