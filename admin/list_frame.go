@@ -24,7 +24,7 @@ func (f listFrame) Tabs() []tab {
 	}
 	tabs = append(tabs, tab{"roles", "/roles"})
 	if f.Rights.Manages() {
-		tabs = append(tabs, tab{"settings", "/settings"})
+		tabs = append(tabs, tab{"settings", "/settings"}, tab{"rules", "/rules"}, tab{"bans", "/bans"})
 	}
 	return tabs
 }

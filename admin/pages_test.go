@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"muster/lists"
+	"muster/lists/verdict"
 	"muster/templates"
 )
 
@@ -54,9 +55,10 @@ func samplePages() map[string]any {
 		"member":      memberPage{listFrame: lf, Member: lists.Member{Address: evil, Name: evil, Joined: ago, Score: 2}, Settings: []settingInput{{Key: "mode", Choices: input.Choices}}, Errors: errs},
 		"import":      importPage{listFrame: lf, DryRun: true, Report: &lists.ImportReport{Added: 1, Already: 1, Refused: 1, Refusals: []lists.Refusal{{Line: 2, Text: evil, Reason: evil}}}, Errors: errs},
 		"joins":       joinsPage{listFrame: lf, Requests: []lists.JoinRequest{{ID: 1, Address: evil, Name: evil, Asked: ago}}, Next: 1},
+		"bans":        bansPage{listFrame: lf, Bans: []lists.Ban{{Pattern: evil, Action: "hold", Note: evil, Actor: evil, At: ago}}, Next: evil, Form: banForm{evil, "hold", evil}, Choices: input.Choices, Errors: errs},
 		"posts":       postsPage{listFrame: lf, Posts: []postRow{{post, evil}}, Next: evil},
 		"moderation":  moderationPage{listFrame: lf, Answers: []lists.Canned{{Name: evil, Text: evil}}, Trusted: []lists.Trusted{{Address: evil, By: evil, Since: ago}}, Next: evil, Form: lists.Canned{Name: evil, Text: evil}, Address: evil, Errors: errs},
-		"post": postPage{listFrame: lf, Post: post, Decisions: []decision{{ago, evil, "hold", evil}}, Reason: evil, Errors: errs, progressPiece: piece,
+		"post": postPage{listFrame: lf, Post: post, Decisions: []decision{{ago, evil, "hold", evil, []step{{evil, evil, "hold", true}, {Asked: evil, Found: evil}}}}, Reason: evil, Errors: errs, progressPiece: piece,
 			HeldFor: evil, Answers: []lists.Canned{{Name: evil}}, Parts: []droppable{{1, evil, evil, 5, true}, {N: 2}}, Subject: evil, Forward: evil,
 			Mail: letter{From: evil, To: evil, Date: evil, Text: evil, Attachments: []attachment{{evil, evil, 1}}, Cut: true, Raw: true}},
 		"domains": domainsPage{frame: f, Domains: []lists.Domain{{Name: evil, Created: ago}}, Form: evil, Errors: errs},
@@ -185,6 +187,34 @@ func stored(t *testing.T, params any) map[string]any {
 	return data
 }
 
+// TestRulesHaveWords: each rule is asked, answered and named as a reason in each language.
+func TestRulesHaveWords(t *testing.T) {
+	t.Parallel()
+	for _, lang := range templates.Languages() {
+		words, err := templates.In(lang)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range verdict.Rules() {
+			for _, answer := range r.Answers {
+				asked, found := words.Step(r.Name, answer, nil)
+				if asked == "rule."+r.Name || asked == "" || found == answer {
+					t.Errorf("%s: %s %s is %q, %q", lang, r.Name, answer, asked, found)
+				}
+				code := verdict.Decision{Reason: r.Name, Answer: answer}.Code()
+				if !words.Has("reason." + code) {
+					t.Errorf("%s: nothing says reason.%s", lang, code)
+				}
+			}
+		}
+		for _, code := range []string{verdict.BadRule, verdict.BadPattern, verdict.BadAddress, verdict.BadField, verdict.BadNumber, verdict.BadSize, verdict.BadRate, verdict.BadType, verdict.BadMany} {
+			if !words.Has("error.setting.bad." + code) {
+				t.Errorf("%s: nothing says error.setting.bad.%s", lang, code)
+			}
+		}
+	}
+}
+
 // TestCodesHaveWords: what the lists can answer is in the catalogues.
 func TestCodesHaveWords(t *testing.T) {
 	t.Parallel()
@@ -209,7 +239,8 @@ func TestCodesHaveWords(t *testing.T) {
 				continue // is form.name
 			}
 			for _, id := range ids {
-				if !words.Has(id) {
+				_, value, _ := strings.Cut(strings.TrimPrefix(id, prefix), ".")
+				if !words.Has(id) && !words.Has("action."+value) {
 					t.Errorf("no words for %s", id)
 				}
 			}

@@ -30,6 +30,14 @@ type decision struct {
 	Who    string // "" for the rules
 	Action string
 	Reason string
+	Trace  []step // of what the rules decided
+}
+
+// step is a rule that was asked, in words.
+type step struct {
+	Asked, Found string
+	Action       string // what the rule wants done; "" to go on
+	Decided      bool
 }
 
 // droppable is a part that the copies of a held post may go without.
@@ -95,11 +103,24 @@ func (v *visit) decision(d lists.Decision) decision {
 	out := decision{At: d.At, Who: d.Actor, Action: d.Action, Reason: d.Reason}
 	switch d.Actor {
 	case lists.ActorRules:
-		out.Who, out.Reason = "", v.reason(d.Reason)
+		out.Who, out.Action, out.Reason = "", rulesAction(d.Action), v.reason(d.Reason)
 	case lists.ActorClock:
 		out.Who, out.Reason = v.words.Text("post.clock", nil), v.reason(d.Reason)
 	}
+	for _, t := range d.Trace {
+		s := step{Action: rulesAction(string(t.Action)), Decided: t.Decided(d.Reason)}
+		s.Asked, s.Found = v.words.Step(t.Rule, t.Answer, t.Params)
+		out.Trace = append(out.Trace, s)
+	}
 	return out
+}
+
+// rulesAction is what rules did: their confirm is a question, where an author's is the answer.
+func rulesAction(action string) string {
+	if action == lists.ActionConfirm {
+		return "ask"
+	}
+	return action
 }
 
 // reason is a code of the lists in words; a moderator's own words are in words already.

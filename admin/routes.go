@@ -1,10 +1,13 @@
 package admin
 
+// mine is where the pages of a list are for those who run it.
+const mine = "/manage/lists/:list"
+
 // routes is every page there is, each with the right it asks for. What stands under :list asks it
 // of that list. Services ask again, by themselves.
 func (s *Site) routes() {
-	const list, mine = "/lists/:list", "/manage/lists/:list"
-	form, seal, upload := s.forms(), s.seals(), s.uploads()
+	const list = "/lists/:list"
+	form, seal := s.forms(), s.seals()
 
 	s.get("/", anyone, s.showLists)
 	s.get("/healthz", anyone, s.health)
@@ -29,6 +32,25 @@ func (s *Site) routes() {
 	s.post("/account/sessions/end", signedIn, form, s.endSession)
 	s.post("/account/sessions/end-all", signedIn, form, s.endSessions)
 	s.get("/manage", signedIn, s.showManage)
+
+	s.listRoutes()
+
+	s.get(mine+"/remove", administers, s.showRemoveList)
+	s.post(mine+"/remove", administers, form, s.removeList)
+	s.get("/manage/new", administers, s.showNewList)
+	s.post("/manage/new", administers, form, s.newList)
+	s.get("/manage/domains", administers, s.showDomains)
+	s.post("/manage/domains", administers, form, s.addDomain)
+	s.get("/manage/persons", administers, s.showPersons)
+	s.post("/manage/persons", administers, form, s.addPerson)
+	s.get("/manage/queue", administers, s.showQueue)
+	s.post("/manage/queue/hold", administers, form, s.holdMail)
+	s.post("/manage/queue/release", administers, form, s.releaseMail)
+}
+
+// listRoutes are those of one list: its posts, who is on it, and what is set of it.
+func (s *Site) listRoutes() {
+	form, upload := s.forms(), s.uploads()
 
 	s.get(mine, moderates, s.showPosts)
 	s.get(mine+"/held", moderates, s.showHeld)
@@ -58,6 +80,11 @@ func (s *Site) routes() {
 	s.get(mine+"/texts", manages, s.showTexts)
 	s.get(mine+"/texts/:kind/:language", manages, s.showText)
 	s.post(mine+"/texts/:kind/:language", manages, form, s.saveText)
+	s.get(mine+"/rules", manages, s.showRules)
+	s.post(mine+"/rules", manages, form, s.saveRules)
+	s.get(mine+"/bans", manages, s.showBans)
+	s.post(mine+"/bans", manages, form, s.addBan)
+	s.post(mine+"/bans/remove", manages, form, s.removeBan)
 	s.get(mine+"/members", manages, s.showMembers)
 	s.file(mine+"/members.csv", manages, s.exportMembers)
 	s.get(mine+"/members/add", manages, s.showAddMembers)
@@ -69,16 +96,4 @@ func (s *Site) routes() {
 	s.post(mine+"/member/remove", manages, form, s.removeMember)
 	s.get(mine+"/joins", moderates, s.showJoins)
 	s.post(mine+"/joins", moderates, form, s.decideJoin)
-
-	s.get(mine+"/remove", administers, s.showRemoveList)
-	s.post(mine+"/remove", administers, form, s.removeList)
-	s.get("/manage/new", administers, s.showNewList)
-	s.post("/manage/new", administers, form, s.newList)
-	s.get("/manage/domains", administers, s.showDomains)
-	s.post("/manage/domains", administers, form, s.addDomain)
-	s.get("/manage/persons", administers, s.showPersons)
-	s.post("/manage/persons", administers, form, s.addPerson)
-	s.get("/manage/queue", administers, s.showQueue)
-	s.post("/manage/queue/hold", administers, form, s.holdMail)
-	s.post("/manage/queue/release", administers, form, s.releaseMail)
 }

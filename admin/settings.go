@@ -40,14 +40,41 @@ const (
 	numberSuffix = "-number"
 )
 
-func (s *Site) showSettings(v *visit) error {
-	return s.renderSettings(v, http.StatusOK, v.list.Get, nil)
+// Settings stand on two pages: those of the list itself, and the options of the rules that judge its posts.
+const (
+	tabSettings = "settings"
+	tabRules    = "rules"
+)
+
+func settingsOf(tab string) []lists.Setting {
+	if tab == tabRules {
+		return lists.RuleSettings()
+	}
+	return lists.ListSettings()
 }
 
-// renderSettings fills the form with values: the list's, or those of a failed try.
-func (s *Site) renderSettings(v *visit, code int, value func(key string) string, errs formErrors) error {
-	p := settingsPage{listFrame: v.listFrame("settings"), Errors: errs}
-	for _, setting := range lists.Settings() {
+func (s *Site) showSettings(v *visit) error {
+	return s.renderSettings(v, http.StatusOK, tabSettings, nil)
+}
+
+func (s *Site) showRules(v *visit) error {
+	return s.renderSettings(v, http.StatusOK, tabRules, nil)
+}
+
+// failedTry is a form that was refused: what was wrong, and what was typed.
+type failedTry struct {
+	errors  formErrors
+	changes []lists.Change
+}
+
+// renderSettings fills the form with the values of the list, or those of a failed try.
+func (s *Site) renderSettings(v *visit, code int, tab string, failed *failedTry) error {
+	value, errs := v.list.Get, formErrors(nil)
+	if failed != nil {
+		value, errs = valueOf(failed.changes, v.list.Get), failed.errors
+	}
+	p := settingsPage{listFrame: v.listFrame(tab), Errors: errs}
+	for _, setting := range settingsOf(tab) {
 		if setting.Admin && !v.actor.Admin {
 			continue
 		}
@@ -62,14 +89,17 @@ func (v *visit) settingInput(prefix string, setting lists.Setting, value, wrong 
 	in := settingInput{Key: setting.Key, Error: wrong}
 	if len(setting.Values) == 0 {
 		in.Field = templates.Field{Name: setting.Key, Type: "text", Label: v.words.Text(id, nil), Hint: v.words.Text(id+".hint", nil), Value: value, Error: wrong}
-		if setting.Key == "description" {
+		switch {
+		case setting.Secret: // nothing typed leaves it as it is
+			in.Field.Type, in.Field.Value, in.Field.Attrs = "password", "", `autocomplete="new-password"`
+		case setting.Lines, setting.Key == "description":
 			in.Field.Type = "textarea"
 		}
 		return in
 	}
 	known := slices.Contains(setting.Values, value) && value != anyNumber
 	for _, word := range setting.Values {
-		c := choice{Value: word, Label: v.words.Text(id+"."+word, nil), Chosen: word == value}
+		c := choice{Value: word, Label: v.choiceLabel(id, word), Chosen: word == value}
 		if hint := id + "." + word + ".hint"; v.words.Has(hint) {
 			c.Hint = v.words.Text(hint, nil)
 		}
@@ -85,20 +115,32 @@ func (v *visit) settingInput(prefix string, setting lists.Setting, value, wrong 
 	return in
 }
 
-func (s *Site) saveSettings(v *visit) error {
+// choiceLabel is a value in words: those of the setting, or what the value means everywhere.
+func (v *visit) choiceLabel(id, word string) string {
+	if v.words.Has(id + "." + word) {
+		return v.words.Text(id+"."+word, nil)
+	}
+	return v.words.Text("action."+word, nil)
+}
+
+func (s *Site) saveSettings(v *visit) error { return s.saveSettingsOf(v, tabSettings) }
+
+func (s *Site) saveRules(v *visit) error { return s.saveSettingsOf(v, tabRules) }
+
+func (s *Site) saveSettingsOf(v *visit, tab string) error {
 	form, err := v.form()
 	if err != nil {
 		return err
 	}
-	changes := readChanges(form, lists.Settings())
+	changes := readChanges(form, settingsOf(tab))
 	if _, err := s.lists.SetList(v.Request().Context(), v.actor, v.list.ID, changes); err != nil {
 		errs, code, err := v.refused(err, settingKeys()...)
 		if err != nil {
 			return err
 		}
-		return s.renderSettings(v, code, valueOf(changes, v.list.Get), errs)
+		return s.renderSettings(v, code, tab, &failedTry{errs, changes})
 	}
-	return v.done(v.manageURL("settings"), "saved")
+	return v.done(v.manageURL(tab), "saved")
 }
 
 // readChanges takes from a form those settings that it has.
@@ -109,6 +151,9 @@ func readChanges(form url.Values, table []lists.Setting) []lists.Change {
 			continue
 		}
 		value := form.Get(setting.Key)
+		if setting.Secret && value == "" {
+			continue
+		}
 		if value == anyNumber && len(setting.Values) > 0 {
 			value = form.Get(setting.Key + numberSuffix)
 		}

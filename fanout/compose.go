@@ -140,7 +140,7 @@ func composeHeader(src *source, raw []byte, seals Sealer, base string) (m *messa
 	}
 	raw = withoutClaims(raw, src.claimant())
 	before.WriteString(storedField("Received", src.received))
-	drop := isReturnPath
+	drop := isForNobody
 	if src.kind == "post" {
 		drop = isReplaced
 		if m.receipt = src.verp && src.tracking == lists.TrackMDN; m.receipt || src.verp && src.tracking == lists.TrackDSN {
@@ -209,17 +209,18 @@ func storedField(name, s string) string {
 	return h.String()
 }
 
-func isReturnPath(name string) bool { return name == "return-path" }
+// isForNobody marks the fields that no copy of anything has.
+func isForNobody(name string) bool { return name == "return-path" || lists.IsApproval(name) }
 
 // isReplaced marks the fields of a post that the list's own take the place of. The envelope sender
 // becomes Return-Path at the far end (RFC 5321 §4.4).
 func isReplaced(name string) bool {
 	switch name {
-	case "return-path", "precedence", "list-id", "list-post", "list-help", "list-subscribe",
+	case "precedence", "list-id", "list-post", "list-help", "list-subscribe",
 		"list-unsubscribe", "list-unsubscribe-post", "list-owner", "list-archive":
 		return true
 	}
-	return false
+	return isForNobody(name)
 }
 
 // writeListFields writes what all copies of a post share (RFC 2919, RFC 2369).

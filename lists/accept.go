@@ -46,15 +46,20 @@ type acceptance struct {
 	indexOf []int // for each recipient, into parts
 	over    bool  // refused as a whole: nothing more is done
 
+	looked  bool   // who vouches for the message was looked into
 	authres string // our Authentication-Results field; "" where nobody looked
 	found   mailauth.Finding
+	read    struct { // what was read of the message because a rule asked
+		text      *string
+		structure *verdict.Structure
+	}
+	dry bool // only to tell what would happen: nothing is counted
 }
 
 // part is what the message is to one address. A recipient named twice is one part.
 type part struct {
 	target   Target
-	standing standing // of the author, to the list
-	sealed   bool     // the message carries a seal of the list
+	facts    verdict.Facts
 	decision verdict.Decision
 	held     bool // instead of being refused
 	told     bool // who sent it is told of the refusal by mail
@@ -138,10 +143,7 @@ func (a *acceptance) judge(ctx context.Context) error {
 // standings is what the author is to the lists that the message is for, by list. AUTH counts for
 // every address that a person proved.
 func (a *acceptance) standings(ctx context.Context) (map[int64]standing, error) {
-	keys := []string{a.author().Key()}
-	if a.asAuthor() {
-		keys = a.env.By.Keys
-	}
+	keys := a.authorKeys()
 	byList := make(map[int64]standing, len(a.parts))
 	var ids []int64
 	for _, p := range a.parts {
@@ -178,27 +180,55 @@ func (a *acceptance) judgePost(ctx context.Context, p *part, standings map[int64
 	if err != nil {
 		return err
 	}
-	p.standing, p.sealed = st, sealed
-	a.rule(p)
+	if err := a.gather(ctx, p, st, sealed); err != nil {
+		return err
+	}
+	return a.rule(ctx, p)
+}
+
+// gather puts together what is known of a post to a list without asking more.
+func (a *acceptance) gather(ctx context.Context, p *part, st standing, sealed bool) error {
+	site, err := a.s.siteRules(ctx)
+	if err != nil {
+		return err
+	}
+	l := p.target.List
+	options, err := st.Rules.options()
+	if err != nil {
+		return fmt.Errorf("list %s: %w", l.Address(), err)
+	}
+	p.facts = verdict.Facts{
+		Message: a.letter.verdict, Header: a.letter.header, Size: a.letter.Size, MaxSize: a.s.cfg.MaxMessage,
+		NullSender: a.env.From.IsZero(), ListID: l.ListID(), ListKey: l.Address().Key(), OwnSeal: sealed,
+		Policy: st.Policy, Standing: st.facts(options), SignedIn: a.signedIn(), AsAuthor: a.asAuthor(),
+		Options: options, SiteRules: site.headers, Banned: site.bans || st.Rules.hasBans(),
+	}
 	return nil
 }
 
-// rule asks the rules of the list, with all that is known by now.
-func (a *acceptance) rule(p *part) {
-	l, st := p.target.List, p.standing
-	p.decision = verdict.Judge(verdict.Facts{
-		Message: a.letter.verdict, Size: a.letter.Size, MaxSize: a.s.cfg.MaxMessage,
-		NullSender: a.env.From.IsZero(), ListID: l.ListID(), ListKey: l.Address().Key(), OwnSeal: p.sealed,
-		Policy: st.Policy, Standing: verdict.Standing{Member: st.Member, Moderates: st.Moderates, Trusted: st.Trusted},
-		Confirm:  l.ConfirmUnauthenticated,
-		SignedIn: a.signedIn(), AsAuthor: a.asAuthor(), Authentication: a.authentication(),
-	})
+// facts is what the author is to the list, for its rules.
+func (st standing) facts(o verdict.Options) verdict.Standing {
+	return verdict.Standing{
+		Member: st.Member, Moderates: st.Moderates, Trusted: st.Trusted, Moderation: verdict.Action(st.Moderation),
+		New: st.Member && st.Released < o.NewPosts && !st.Joined.Before(o.NewSince),
+	}
+}
+
+// rule asks the rules of the list, with all that is known by now and all that they ask for.
+func (a *acceptance) rule(ctx context.Context, p *part) error {
+	if err := a.decide(ctx, p); err != nil {
+		return err
+	}
 	if p.decision.Action == verdict.Confirm && a.letter.verdict.Robot { // nobody would answer
 		p.decision.Action = verdict.Hold
 	}
-	if p.decision.Action == verdict.Reject {
-		p.outcome.Refusal = refusal(l, p.decision)
+	switch p.decision.Action {
+	case verdict.Reject:
+		p.outcome.Refusal = refusal(p.target.List, p.decision)
+	case verdict.Discard:
+		p.owns = false // what is thrown away keeps nothing else out
 	}
+	return nil
 }
 
 // ownSeal says whether the message carries a seal of the list, or comes from its bounce address: a

@@ -154,7 +154,7 @@ func TestAcceptTrace(t *testing.T) {
 	s.list("dev@lists.example", map[string]string{"post_policy": "moderators"}, "owner@a.example")
 	s.wantFates(post("1", "ann@a.example", "dev@lists.example"), "held")
 	const want = `[{"rule":"from","answer":"pass"},{"rule":"loop","answer":"pass"},{"rule":"automatic","answer":"pass"},` +
-		`{"rule":"size","answer":"pass"},{"rule":"author","answer":"pass"},{"rule":"policy","answer":"moderation","params":{"policy":"moderators"}}]`
+		`{"rule":"size","answer":"pass"},{"rule":"author","answer":"pass"},{"rule":"policy","answer":"moderation","action":"hold","params":{"policy":"moderators"}}]`
 	if got := one[string](s, `SELECT trace::text FROM post`); !sameJSON(t, got, want) {
 		t.Errorf("trace\n got %s\nwant %s", got, want)
 	}

@@ -18,18 +18,34 @@ func (a *acceptance) authenticate(ctx context.Context) error {
 	if a.s.cfg.MailAuth == nil || !slices.ContainsFunc(a.parts, func(p *part) bool { return (p.isRead() || p.isCommand()) && p.outcome.Refusal == nil }) {
 		return nil
 	}
+	if err := a.look(ctx); err != nil {
+		return err
+	}
+	if a.authres == "" {
+		return nil
+	}
+	for _, p := range a.parts {
+		if p.target.Kind == TargetPost && p.outcome.Refusal == nil {
+			if err := a.rule(ctx, p); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// look finds out who vouches for the message, once.
+func (a *acceptance) look(ctx context.Context) error {
+	if a.looked || a.s.cfg.MailAuth == nil {
+		return nil
+	}
 	found, err := a.vouchers(ctx)
 	if err != nil {
 		return err
 	}
-	if len(found.Results) == 0 {
-		return nil
-	}
-	a.found, a.authres = found, found.Field(a.s.authservID())
-	for _, p := range a.parts {
-		if p.target.Kind == TargetPost && p.outcome.Refusal == nil {
-			a.rule(p)
-		}
+	a.looked = true
+	if len(found.Results) > 0 {
+		a.found, a.authres = found, found.Field(a.s.authservID())
 	}
 	return nil
 }

@@ -114,7 +114,7 @@ func (s *Service) confirmJoin(ctx context.Context, tx pgx.Tx, l List, t token, c
 	if err := m.set(t.Params.Options); err != nil {
 		return false, err
 	}
-	banned, err := isBanned(ctx, tx, l, m)
+	banned, err := s.isBanned(ctx, tx, l, m)
 	if err != nil || banned {
 		return false, err
 	}

@@ -79,10 +79,14 @@ func (s *Service) decideIn(ctx context.Context, tx pgx.Tx, by Actor, id uuid.UUI
 	if p, err = s.rule(ctx, tx, by.auditName(), p, r); err != nil {
 		return p, fmt.Errorf("post %s: %w", id, err)
 	}
-	if r.state == PostRejected {
-		if err := s.tellRejected(ctx, tx, l, p, r.reason); err != nil {
-			return p, err
-		}
+	switch r.state {
+	case PostAccepted:
+		err = s.countReleased(ctx, tx, l, p)
+	case PostRejected:
+		err = s.tellRejected(ctx, tx, l, p, r.reason)
+	}
+	if err != nil {
+		return p, err
 	}
 	return p, audit(ctx, tx, by, "post."+r.action, l.ID, map[string]any{"post": id.String(), "reason": r.reason})
 }
@@ -125,6 +129,21 @@ func (s *Service) rule(ctx context.Context, tx pgx.Tx, actor string, p Post, r r
 		}
 	}
 	return p, nil
+}
+
+// countReleased counts a post of a new member that moderators let go: after some the next go by themselves.
+func (s *Service) countReleased(ctx context.Context, tx pgx.Tx, l List, p Post) error {
+	options, err := l.Rules.options()
+	if err != nil {
+		return fmt.Errorf("list %s: %w", l.Address(), err)
+	}
+	if options.NewPosts == 0 || p.authorKey() == "" || p.Kind != PostKindPost {
+		return nil
+	}
+	if err := countReleased(ctx, tx, l.ID, p.authorKey(), options.NewPosts); err != nil {
+		return fmt.Errorf("%s on %s: %w", p.Author, l.Address(), err)
+	}
+	return nil
 }
 
 // decidedBefore says who decided. What was done to the post without deciding does not count.

@@ -13,10 +13,12 @@ import (
 	"muster/lists/verdict"
 )
 
-// What is done to a held post without deciding on it, as an action of a Decision.
+// What is done to a held post as an action of a Decision, without deciding on it but for ActionConfirm: its author
+// answered, or, where the rules did it, is asked.
 const (
 	ActionEdit    = "edit"
 	ActionForward = "forward"
+	ActionConfirm = "confirm"
 )
 
 // PostEdit is what a moderator changes of a held post before it goes out.

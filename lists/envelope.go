@@ -37,6 +37,7 @@ type Fate string
 const (
 	FateAccepted  Fate = "accepted"  // it goes to the members, the owners, or the admins
 	FateHeld      Fate = "held"      // a moderator decides, or the author has to answer a mail
+	FateDiscarded Fate = "discarded" // its list's rules threw it away; who sent it is not told
 	FateDuplicate Fate = "duplicate" // it was accepted before
 	FateDone      Fate = "done"      // a command was obeyed, a bounce was noted
 )

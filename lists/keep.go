@@ -128,6 +128,8 @@ func (a *acceptance) record(p *part, st storedPost) {
 	switch {
 	case st.Made && p.waits():
 		p.outcome = Outcome{Fate: FateHeld, Post: p.id}
+	case st.Made && p.decision.Action == verdict.Discard:
+		p.outcome = Outcome{Fate: FateDiscarded, Post: p.id}
 	case st.Made:
 		p.outcome = Outcome{Fate: FateAccepted, Post: p.id}
 	case bytes.Equal(st.BodyHash, a.letter.bodyHash):
@@ -193,6 +195,8 @@ func (a *acceptance) row(p *part) (postRow, error) {
 		row.State, row.Ruled = PostHeld, string(verdict.Hold)
 	case p.waits():
 		row.State, row.Ruled = PostUnconfirmed, string(verdict.Confirm)
+	case p.decision.Action == verdict.Discard:
+		row.State, row.Ruled = PostDiscarded, string(verdict.Discard)
 	}
 	return row, nil
 }

@@ -21,6 +21,7 @@ const (
 type letter struct {
 	Message
 	verdict   verdict.Message
+	header    []byte
 	raw       []byte // all of it where it fits in a piece, else nil
 	messageID string
 	bodyHash  []byte
@@ -36,7 +37,7 @@ func (s *Service) readLetter(m Message) (*letter, error) {
 		return nil, fmt.Errorf("message: %w", err)
 	}
 	body := sha256.New()
-	l := &letter{Message: m, verdict: verdict.Read(header)}
+	l := &letter{Message: m, header: header, verdict: verdict.Read(header)}
 	if m.Size <= pieceSize {
 		l.raw = make([]byte, m.Size)
 		n := copy(l.raw, header)
@@ -95,4 +96,12 @@ func (l *letter) start(most int64) ([]byte, error) {
 		return nil, fmt.Errorf("message: %w", err)
 	}
 	return b.Bytes(), nil
+}
+
+// open reads the message anew.
+func (l *letter) open() (io.ReadCloser, error) {
+	if l.raw != nil {
+		return io.NopCloser(bytes.NewReader(l.raw)), nil
+	}
+	return l.Open(), nil
 }

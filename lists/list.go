@@ -76,11 +76,11 @@ type List struct {
 	Siblings    string // addresses, ", " between
 	Priority    string // of the list's copies among others'
 
-	MaxHoldDays            int    `db:"max_hold_days"` // 0: held posts wait until somebody decides
-	ModeratorNotices       string `db:"moderator_notices"`
-	TellHeld               bool   `db:"tell_held"`               // authors hear that their post waits
-	ConfirmUnauthenticated bool   `db:"confirm_unauthenticated"` // who is not known to be the author has to confirm
-	Created                time.Time
+	MaxHoldDays      int    `db:"max_hold_days"` // 0: held posts wait until somebody decides
+	ModeratorNotices string `db:"moderator_notices"`
+	TellHeld         bool   `db:"tell_held"` // authors hear that their post waits
+	Created          time.Time
+	Rules            Choices // for the rules that judge its posts
 }
 
 // Address is where posts go.

@@ -20,6 +20,9 @@ const (
 	StateModerator = "moderator"
 )
 
+// ModerationDefault is the moderation of a member whose posts are judged as all members' are.
+const ModerationDefault = "default"
+
 // Member is a membership of a list.
 type Member struct {
 	ID       int64
@@ -36,6 +39,9 @@ type Member struct {
 	Language string
 	Score    int
 	Joined   time.Time
+
+	Moderation string // what becomes of their posts, an action of verdict; "" for ModerationDefault
+	Released   int    // of their posts so many were held as a new member's and let go
 }
 
 // Mailbox is the member as a name with an address.

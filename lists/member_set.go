@@ -1,6 +1,7 @@
 package lists
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strconv"
@@ -46,6 +47,9 @@ func (s *Service) SetMember(ctx context.Context, by Actor, listID int64, a smtp.
 		if err := checkState(rights, before.State, m.State); err != nil {
 			return err
 		}
+		if m.Moderation != before.Moderation && !rights.Manages() {
+			return Errorf(Denied, "member.denied.moderation", "only an owner of the list may set what becomes of a member's posts")
+		}
 		if m.State == StateActive && before.State != StateActive {
 			m.Score = 0
 		}
@@ -86,6 +90,8 @@ func (m Member) Get(key string) string {
 		return strconv.FormatBool(m.Hidden)
 	case "own_posts":
 		return strconv.FormatBool(m.OwnPosts)
+	case "moderation":
+		return cmp.Or(m.Moderation, ModerationDefault)
 	}
 	return ""
 }

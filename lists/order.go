@@ -167,7 +167,7 @@ func mailedSettings() []Setting {
 		if s.Key == "state" {
 			s.Values = []string{StateActive, StateUser}
 		}
-		if len(s.Values) > 0 && !slices.Contains(s.Values, anyNumber) {
+		if !s.Manager && len(s.Values) > 0 && !slices.Contains(s.Values, anyNumber) {
 			found = append(found, s)
 		}
 	}

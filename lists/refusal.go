@@ -28,19 +28,89 @@ func refusal(l List, d verdict.Decision) *Error {
 }
 
 func refusalSentence(l List, d verdict.Decision) string {
+	list := l.Address().String()
 	switch d.Reason {
 	case verdict.RuleFrom:
 		return fromSentence
 	case verdict.RuleLoop:
 		return loopSentence
 	case verdict.RuleAutomatic:
-		return "Automatic mail is no post to " + l.Address().String()
+		return "Automatic mail is no post to " + list
 	case verdict.RuleSize:
-		return "The message is too large"
+		return sizeSentence(list, d)
 	case verdict.RuleAuthor:
 		return authorSentence
+	case verdict.RuleAuthentication:
+		return authenticationSentence(d)
+	case verdict.RuleHeader:
+		return "A rule on the header keeps this message out of " + list + "; ask " + l.Role("owner").String()
+	case verdict.RuleSpam:
+		return "The message was taken for spam"
+	case verdict.RuleMIME:
+		return mimeSentence(list, d)
+	case verdict.RuleRecipients:
+		return "The message is to too many addresses"
+	case verdict.RuleSubject:
+		return "The message has no subject"
+	case verdict.RuleAddressed:
+		return "The message names " + list + " neither in To nor in Cc"
+	case verdict.RuleCommand:
+		return commandSentence(l, d)
+	case verdict.RuleDigest:
+		return "The message answers a digest: please name what it is about in Subject, and quote only that"
+	case verdict.RuleRate:
+		return "You have posted to " + list + " too often; try again later"
+	case verdict.RuleBan, verdict.RuleOverride:
+		return "You may not post to " + list + "; ask " + l.Role("owner").String()
 	}
-	return "Only members may post to " + l.Address().String() + "; join it first, or write to " + l.Role("owner").String()
+	if d.Answer == verdict.PolicyMembers || d.Answer == verdict.PolicyModeration {
+		return "Members may not post to " + list + "; write to " + l.Role("owner").String()
+	}
+	return "Only members may post to " + list + "; join it first, or write to " + l.Role("owner").String()
+}
+
+func sizeSentence(list string, d verdict.Decision) string {
+	if d.Answer == verdict.SizeOver {
+		return "The message is too large: " + list + " takes " + d.Param("most") + " octets at most"
+	}
+	return "The message is too large"
+}
+
+func authenticationSentence(d verdict.Decision) string {
+	if d.Answer == verdict.AuthenticationDMARC {
+		return "The message fails DMARC, and the domain in From asks that such mail be kept out"
+	}
+	return "Nothing shows that the message is by its author: send it through your own provider"
+}
+
+func mimeSentence(list string, d verdict.Decision) string {
+	switch d.Answer {
+	case verdict.MIMEBomb:
+		return "The message has too many parts, or too many inside each other"
+	case verdict.MIMENotText:
+		return list + " takes plain text only: send the message without HTML and attachments"
+	}
+	return list + " does not take " + toASCII(d.Param("type"))
+}
+
+// toASCII makes what a sender wrote fit for a reply.
+func toASCII(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' {
+			return '?'
+		}
+		return r
+	}, clip(s))
+}
+
+func commandSentence(l List, d verdict.Decision) string {
+	switch d.Answer {
+	case verdict.CommandLeave:
+		return "To leave " + l.Address().String() + " write to " + l.Role("leave").String()
+	case verdict.CommandJoin:
+		return "To join " + l.Address().String() + " write to " + l.Role("join").String()
+	}
+	return "This looks like a command; write it to " + l.Role("request").String()
 }
 
 func refuse(l List, code, sentence string) *Error {
@@ -64,10 +134,18 @@ type refusals struct {
 }
 
 func newRefusals() *refusals {
-	return &refusals{byCode: map[string]int64{ // what can be is told before it is, so that its first can be seen
-		verdict.RuleFrom: 0, verdict.RuleLoop: 0, verdict.RuleAutomatic: 0, verdict.RuleSize: 0, verdict.RuleAuthor: 0,
-		verdict.PolicyNotMember: 0, strings.TrimPrefix(CodeDuplicate, refusalCode): 0, codeNobody: 0,
-	}}
+	// What can be is told before it is, so that its first can be seen.
+	byCode := map[string]int64{strings.TrimPrefix(CodeDuplicate, refusalCode): 0, codeNobody: 0}
+	for _, r := range verdict.Rules() {
+		switch r.Name {
+		case verdict.RuleApproved, verdict.RuleEmergency, verdict.RuleNewcomer, verdict.RuleAllowed: // refuse nothing
+		case verdict.RulePolicy:
+			byCode[verdict.PolicyNotMember], byCode[verdict.PolicyMembers] = 0, 0
+		default:
+			byCode[r.Name] = 0
+		}
+	}
+	return &refusals{byCode: byCode}
 }
 
 func (r *refusals) add(outcomes []Outcome) {

@@ -50,9 +50,10 @@ type Service struct {
 	refused *refusals
 	seals   atomic.Pointer[readSealer]
 	signing signingKeys
-	expn    atomic.Pointer[expnUse] // for whom EXPN is of use; nil: not known yet
-	hashing chan struct{}           // a slot for each password being hashed: 19 MiB and 20 ms each
-	imports chan struct{}           // a slot for each import under way, which holds a connection
+	ruled   atomic.Pointer[siteRules] // what holds for all lists; nil: not read yet
+	expn    atomic.Pointer[expnUse]   // for whom EXPN is of use; nil: not known yet
+	hashing chan struct{}             // a slot for each password being hashed: 19 MiB and 20 ms each
+	imports chan struct{}             // a slot for each import under way, which holds a connection
 }
 
 // maxHashing is how many passwords are hashed at a time. More would only make all of them slower,

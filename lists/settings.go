@@ -9,6 +9,7 @@ import (
 
 	"github.com/agnivade/levenshtein"
 
+	"muster/lists/verdict"
 	"muster/smtp"
 )
 
@@ -22,6 +23,14 @@ type Setting struct {
 	Doc     string
 	Number  string // what the whole number is that it takes, if it takes one
 	Admin   bool   // only an administrator of the site may change it
+	Manager bool   // of a member: only an owner of the list may change it
+
+	Rule   string // of verdict, which asks for it; "" for what is no option of a rule
+	Text   string // what text it takes, for people
+	Secret bool   // it is stored as a hash, and never shown
+	Lines  bool   // its text may have several lines
+
+	option *verdict.Option
 }
 
 // Change sets one setting.
@@ -36,8 +45,12 @@ const (
 // anyNumber stands in Setting.Values for a whole number greater than zero.
 const anyNumber = "N"
 
-// Settings is the table of a list's settings.
-func Settings() []Setting {
+// Settings is the table of a list's settings: those of the list itself, and the options of the rules that
+// judge its posts.
+func Settings() []Setting { return append(ListSettings(), RuleSettings()...) }
+
+// ListSettings are those of the list itself.
+func ListSettings() []Setting {
 	return []Setting{
 		{Key: "name", Doc: "The list's name as people read it, in one line."},
 		{Key: "description", Doc: "What the list is for, shown on its page."},
@@ -55,8 +68,6 @@ func Settings() []Setting {
 			Doc: "When owners and moderators are mailed about posts and requests to join that wait for them: about each at once, once a day about all that waits, or never."},
 		{Key: "tell_held", Values: boolValues(), Default: "true",
 			Doc: "Whether an author is told by mail that their post waits for a moderator. It is told only where it is certain who the author is, and a few times a day."},
-		{Key: "confirm_unauthenticated", Values: boolValues(), Default: "false",
-			Doc: "Whether a post waits for an answer of its author to a mail where neither SPF, DKIM nor AUTH shows that it is theirs. Without an answer within three days it is discarded."},
 		{Key: "verp", Values: append(boolValues(), anyNumber), Default: "true", Number: "a whole number N for every Nth post",
 			Doc: "Whether each copy has an envelope sender of its own, so that a bounce names its member: for each post, none, or every Nth. Costs a transaction for each member."},
 		{Key: "tracking", Values: []string{TrackOff, TrackDSN, TrackMDN}, Default: TrackOff,
@@ -80,6 +91,8 @@ func MemberSettings() []Setting {
 			Doc: "Whether the member is left out where other members are listed, as by EXPN."},
 		{Key: "own_posts", Values: boolValues(), Default: "true",
 			Doc: "Whether the member gets a copy of what they post themselves."},
+		{Key: "moderation", Values: []string{ModerationDefault, string(verdict.Accept), string(verdict.Hold), string(verdict.Reject), string(verdict.Discard)}, Default: ModerationDefault, Manager: true,
+			Doc: "What becomes of the member's posts: with default what becomes of any member's. Accept lets them out also where others' are held, as after new_member_posts, but not past the rules on what is in a post. Only an owner may change it."},
 	}
 }
 
@@ -133,8 +146,6 @@ func (l *List) put(key, value string) {
 		l.ModeratorNotices = value
 	case "tell_held":
 		l.TellHeld = value == "true"
-	case "confirm_unauthenticated":
-		l.ConfirmUnauthenticated = value == "true"
 	case "verp":
 		l.VERP = parseVERP(value)
 	case "tracking":
@@ -143,6 +154,8 @@ func (l *List) put(key, value string) {
 		l.Siblings = value
 	case "priority":
 		l.Priority = value
+	default:
+		l.Rules = l.Rules.putChosen(key, value)
 	}
 }
 
@@ -167,8 +180,6 @@ func (l List) Get(key string) string {
 		return l.ModeratorNotices
 	case "tell_held":
 		return strconv.FormatBool(l.TellHeld)
-	case "confirm_unauthenticated":
-		return strconv.FormatBool(l.ConfirmUnauthenticated)
 	case "verp":
 		return formatVERP(l.VERP)
 	case "tracking":
@@ -178,7 +189,7 @@ func (l List) Get(key string) string {
 	case "priority":
 		return l.Priority
 	}
-	return ""
+	return l.Rules.getChosen(key)
 }
 
 // set applies changes to the member, all or none.
@@ -207,6 +218,10 @@ func (m *Member) put(key, value string) {
 		m.Hidden = value == "true"
 	case "own_posts":
 		m.OwnPosts = value == "true"
+	case "moderation":
+		if m.Moderation = value; value == ModerationDefault {
+			m.Moderation = ""
+		}
 	}
 }
 
@@ -226,6 +241,8 @@ func (s Setting) check(value string) (string, error) {
 		return cleanText(value), s.checkLength(value, maxDescription)
 	case s.Key == "siblings":
 		return cleanAddresses(value), s.checkLength(value, maxDescription)
+	case len(s.Values) == 0 && s.option != nil:
+		return s.checkOption(value)
 	case len(s.Values) == 0:
 		return smtp.CleanName(value), s.checkLength(value, maxTitle)
 	case slices.Contains(s.Values, value) && value != anyNumber:
@@ -251,7 +268,10 @@ func (s Setting) checkLength(value string, most int) error {
 
 // Takes is what the setting takes, for people.
 func (s Setting) Takes() string {
-	if len(s.Values) == 0 {
+	switch {
+	case s.Text != "":
+		return s.Text
+	case len(s.Values) == 0:
 		return "text"
 	}
 	words := slices.Clone(s.Values)

@@ -3,6 +3,7 @@ package lists
 import (
 	"context"
 	"io"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -12,18 +13,27 @@ import (
 
 // standing is a list's policy now, and what an author is to it.
 type standing struct {
-	List      int64
-	Policy    string
-	Member    bool
-	Moderates bool
-	Trusted   bool
+	List       int64
+	Policy     string
+	Rules      Choices
+	Member     bool
+	Moderation string
+	Released   int
+	Joined     time.Time
+	Moderates  bool
+	Trusted    bool
 }
 
-const standingsSelect = `SELECT l.id AS list, l.post_policy AS policy,
-	EXISTS (SELECT FROM member m WHERE m.list = l.id AND m.key = ANY ($2) AND m.left_at IS NULL) AS member,
+// Of an author with several memberships, by several addresses, the one counts that allows the least.
+const standingsSelect = `SELECT l.id AS list, l.post_policy AS policy, l.rules::text AS rules,
+	m.id IS NOT NULL AS member, coalesce(m.moderation, '') AS moderation, coalesce(m.released, 0) AS released,
+	coalesce(m.joined, l.created) AS joined,
 	EXISTS (SELECT FROM role r WHERE r.list = l.id AND r.key = ANY ($2)) AS moderates,
 	l.trusts AND EXISTS (SELECT FROM trusted t WHERE t.list = l.id AND t.key = ANY ($2)) AS trusted
-FROM list l WHERE l.id = ANY ($1) AND l.deleted IS NULL`
+FROM list l LEFT JOIN LATERAL (
+	SELECT id, moderation, released, joined FROM member WHERE list = l.id AND key = ANY ($2) AND left_at IS NULL
+	ORDER BY array_position(ARRAY['discard', 'reject', 'hold', '', 'accept'], moderation), released LIMIT 1) m ON true
+WHERE l.id = ANY ($1) AND l.deleted IS NULL`
 
 func selectStandings(ctx context.Context, q querier, lists []int64, keys []string) ([]standing, error) {
 	return collect[standing](ctx, q, standingsSelect, lists, keys)

@@ -3,6 +3,7 @@ package lists
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -10,7 +11,7 @@ import (
 // listColumns are what a List is made of, from list l and its domain d.
 const listColumns = `l.id, l.domain AS domain_id, d.name AS domain, l.local, l.name, l.description, l.language,
 	l.advertised, l.expn, l.post_policy, l.join_policy, l.verp, l.tracking, l.priority,
-	l.max_hold_days, l.moderator_notices, l.tell_held, l.confirm_unauthenticated, l.created,
+	l.max_hold_days, l.moderator_notices, l.tell_held, l.created, l.rules::text AS rules,
 	coalesce((SELECT string_agg(o.local || '@' || od.name, ', ' ORDER BY od.name, o.local)
 		FROM sibling s JOIN list o ON o.id = s.sibling AND o.deleted IS NULL JOIN domain od ON od.id = o.domain
 		WHERE s.list = l.id), '') AS siblings`
@@ -39,16 +40,14 @@ func insertList(ctx context.Context, q querier, l List) (id int64, err error) {
 
 const listUpdate = `UPDATE list SET name = @name, description = @description, advertised = @advertised,
 	expn = @expn, post_policy = @post_policy, join_policy = @join_policy, verp = @verp, tracking = @tracking, priority = @priority,
-	max_hold_days = @max_hold_days, moderator_notices = @moderator_notices, tell_held = @tell_held,
-	confirm_unauthenticated = @confirm_unauthenticated
+	max_hold_days = @max_hold_days, moderator_notices = @moderator_notices, tell_held = @tell_held, rules = @rules::text::jsonb
 WHERE id = @id AND deleted IS NULL`
 
 func updateList(ctx context.Context, q querier, l List) error {
 	_, err := q.Exec(ctx, listUpdate, pgx.NamedArgs{
 		"id": l.ID, "name": l.Name, "description": l.Description, "advertised": l.Advertised,
 		"expn": l.Expn, "post_policy": l.PostPolicy, "join_policy": l.JoinPolicy, "verp": l.VERP, "tracking": l.Tracking, "priority": l.Priority,
-		"max_hold_days": l.MaxHoldDays, "moderator_notices": l.ModeratorNotices, "tell_held": l.TellHeld,
-		"confirm_unauthenticated": l.ConfirmUnauthenticated,
+		"max_hold_days": l.MaxHoldDays, "moderator_notices": l.ModeratorNotices, "tell_held": l.TellHeld, "rules": l.Rules.text(),
 	})
 	return err
 }
@@ -103,4 +102,9 @@ func selectLists(ctx context.Context, q querier, by Actor, r listRange) ([]List,
 		"domain": r.Domain, "after_domain": r.AfterDomain, "after_local": r.AfterLocal, "limit": r.Limit,
 		"mine": r.Mine, "admin": by.Admin, "keys": keysOf(by),
 	})
+}
+
+func selectNow(ctx context.Context, q querier) (now time.Time, err error) {
+	err = q.QueryRow(ctx, `SELECT now()`).Scan(&now)
+	return now, err
 }

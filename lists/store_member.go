@@ -6,7 +6,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-const memberColumns = `id, list AS list_id, key, address, name, domain, nested, mode, state, hidden, own_posts, language, score, joined`
+const memberColumns = `id, list AS list_id, key, address, name, domain, nested, mode, state, hidden, own_posts, language, score, joined,
+	moderation, released`
 
 const memberInsert = `
 INSERT INTO member (list, key, address, name, domain, nested, mode, state, hidden, own_posts, language, consent, consent_from)
@@ -36,12 +37,14 @@ func selectMemberByID(ctx context.Context, q querier, id int64) (Member, error) 
 	return collectOne[Member](ctx, q, memberByIDSelect, id)
 }
 
-const memberUpdate = `UPDATE member SET name = @name, mode = @mode, state = @state, hidden = @hidden, own_posts = @own_posts, score = @score
+const memberUpdate = `UPDATE member SET name = @name, mode = @mode, state = @state, hidden = @hidden, own_posts = @own_posts, score = @score,
+	moderation = @moderation
 WHERE id = @id`
 
 func updateMember(ctx context.Context, q querier, m Member) error {
 	_, err := q.Exec(ctx, memberUpdate, pgx.NamedArgs{
 		"id": m.ID, "name": m.Name, "mode": m.Mode, "state": m.State, "hidden": m.Hidden, "own_posts": m.OwnPosts, "score": m.Score,
+		"moderation": m.Moderation,
 	})
 	return err
 }
@@ -89,5 +92,13 @@ DELETE FROM join_request WHERE list = $1 AND key = $2`
 // forgetLeft drops what stood in the way of a membership or waited for it.
 func forgetLeft(ctx context.Context, q querier, listID int64, key string) error {
 	_, err := q.Exec(ctx, leftForget, listID, key, keyHash(key))
+	return err
+}
+
+const memberReleased = `UPDATE member SET released = released + 1 WHERE list = $1 AND key = $2 AND left_at IS NULL AND released < $3`
+
+// countReleased notes that a post of a new member was let go, as long as it matters.
+func countReleased(ctx context.Context, q querier, listID int64, key string, most int) error {
+	_, err := q.Exec(ctx, memberReleased, listID, key, most)
 	return err
 }

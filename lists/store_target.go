@@ -2,6 +2,7 @@ package lists
 
 import (
 	"context"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -10,9 +11,12 @@ import (
 // and what the sender is to the list.
 type targetRow struct {
 	List
-	Member    bool
-	Moderates bool
-	Trusted   bool
+	Member     bool
+	Moderation string
+	Released   int
+	Joined     time.Time
+	Moderates  bool
+	Trusted    bool
 }
 
 // Some recipients in one statement, which walks the indexes once for each: the LIMITs keep the planner
@@ -22,13 +26,15 @@ const targetsSelect = `SELECT q.n, coalesce(l.id, 0) AS id, d.id AS domain_id, d
 	coalesce(l.name, '') AS name, coalesce(l.description, '') AS description, coalesce(l.language, '') AS language,
 	coalesce(l.advertised, false) AS advertised, coalesce(l.expn, '') AS expn, coalesce(l.post_policy, '') AS post_policy,
 	coalesce(l.join_policy, '') AS join_policy, coalesce(l.verp, 0) AS verp, coalesce(l.created, d.created) AS created,
-	coalesce(l.confirm_unauthenticated, false) AS confirm_unauthenticated,
-	coalesce((SELECT true FROM member m WHERE m.list = l.id AND m.key = q.sender AND m.left_at IS NULL LIMIT 1), false) AS member,
+	coalesce(l.rules::text, '') AS rules, m.id IS NOT NULL AS member, coalesce(m.moderation, '') AS moderation,
+	coalesce(m.released, 0) AS released, coalesce(m.joined, d.created) AS joined,
 	coalesce((SELECT true FROM role r WHERE r.list = l.id AND r.key = q.sender LIMIT 1), false) AS moderates,
 	CASE WHEN l.trusts THEN coalesce((SELECT true FROM trusted t WHERE t.list = l.id AND t.key = q.sender LIMIT 1), false) ELSE false END AS trusted
 FROM unnest((SELECT $1::text[]), (SELECT $2::text[]), (SELECT $3::text[])) WITH ORDINALITY AS q(domain, local, sender, n)
 	CROSS JOIN LATERAL (SELECT * FROM domain WHERE name = q.domain LIMIT 1) d
-	LEFT JOIN LATERAL (SELECT * FROM list WHERE domain = d.id AND list.local = q.local AND deleted IS NULL LIMIT 1) l ON true`
+	LEFT JOIN LATERAL (SELECT * FROM list WHERE domain = d.id AND list.local = q.local AND deleted IS NULL LIMIT 1) l ON true
+	LEFT JOIN LATERAL (SELECT id, moderation, released, joined FROM member
+		WHERE list = l.id AND key = q.sender AND left_at IS NULL LIMIT 1) m ON true`
 
 // selectTargets finds what recipients are, and leaves those of domains that are not served as they were.
 func selectTargets(ctx context.Context, q querier, all []*targetQuestion) error {
@@ -44,7 +50,8 @@ func selectTargets(ctx context.Context, q querier, all []*targetQuestion) error 
 	var row targetRow
 	l := &row.List
 	into := []any{&n, &l.ID, &l.DomainID, &l.Domain, &l.Local, &l.Name, &l.Description, &l.Language, &l.Advertised, &l.Expn,
-		&l.PostPolicy, &l.JoinPolicy, &l.VERP, &l.Created, &l.ConfirmUnauthenticated, &row.Member, &row.Moderates, &row.Trusted}
+		&l.PostPolicy, &l.JoinPolicy, &l.VERP, &l.Created,
+		&l.Rules, &row.Member, &row.Moderation, &row.Released, &row.Joined, &row.Moderates, &row.Trusted}
 	_, err = pgx.ForEachRow(rows, into, func() error {
 		all[n-1].found = row
 		return nil

@@ -79,7 +79,7 @@ func (s *Service) subscribe(ctx context.Context, tx pgx.Tx, l List, sub Subscrip
 	} else if !noRows(err) {
 		return false, fmt.Errorf("%s on %s: %w", m.Address, l.Address(), err)
 	}
-	if banned, err := isBanned(ctx, tx, l, m); err != nil || banned {
+	if banned, err := s.isBanned(ctx, tx, l, m); err != nil || banned {
 		return l.JoinPolicy == JoinModerate, err // the owners have decided: what they say is for them to say
 	}
 	consent := consentGiven{how: sub.How, from: sub.Client, options: sub.Options}
@@ -150,7 +150,12 @@ func (s *Service) admit(ctx context.Context, tx pgx.Tx, l List, m Member, consen
 	return false, s.tellJoined(ctx, tx, l, m, true, false)
 }
 
-func isBanned(ctx context.Context, q querier, l List, m Member) (bool, error) {
+// isBanned says whether the owners, or the site, keep somebody out.
+func (s *Service) isBanned(ctx context.Context, q querier, l List, m Member) (bool, error) {
+	ban, err := s.banOf(ctx, q, l.ID, m.Mailbox().Address)
+	if err != nil || ban != nil {
+		return ban != nil, err
+	}
 	t, err := selectTombstone(ctx, q, l.ID, keyHash(m.Key))
 	if noRows(err) {
 		return false, nil

@@ -118,7 +118,10 @@ func (s *Service) ResolveFor(ctx context.Context, a, from smtp.Address) (Target,
 		t.Kind = TargetUnknown
 	default:
 		t.Kind, t.List, t.Detail = kind, row.List, detail
-		t.foreseen.standing = standing{List: row.ID, Policy: row.PostPolicy, Member: row.Member, Moderates: row.Moderates, Trusted: row.Trusted}
+		t.foreseen.standing = standing{
+			List: row.ID, Policy: row.PostPolicy, Rules: row.Rules, Moderates: row.Moderates, Trusted: row.Trusted,
+			Member: row.Member, Moderation: row.Moderation, Released: row.Released, Joined: row.Joined,
+		}
 	}
 	return t, nil
 }

@@ -28,14 +28,15 @@ type listView struct {
 	Priority    string `json:"priority"`
 	listModeration
 	Created time.Time `json:"created"`
+
+	Rules map[string]string `json:"rules,omitempty"` // what it chose for the rules on its posts
 }
 
 // listModeration is what of a list is about held posts.
 type listModeration struct {
-	MaxHoldDays            any    `json:"max_hold_days"` // "never", or how many
-	ModeratorNotices       string `json:"moderator_notices"`
-	TellHeld               bool   `json:"tell_held"`
-	ConfirmUnauthenticated bool   `json:"confirm_unauthenticated"`
+	MaxHoldDays      any    `json:"max_hold_days"` // "never", or how many
+	ModeratorNotices string `json:"moderator_notices"`
+	TellHeld         bool   `json:"tell_held"`
 }
 
 // listDetail is a list with what takes more questions to the database.
@@ -51,10 +52,9 @@ func viewList(l lists.List) listView {
 	return listView{
 		Address: l.Address().String(), Name: l.Name, Description: l.Description, Advertised: l.Advertised, Expn: l.Expn,
 		PostPolicy: l.PostPolicy, JoinPolicy: l.JoinPolicy, VERP: viewVERP(l.VERP), Tracking: l.Tracking, Siblings: l.Siblings,
-		Priority: l.Priority, Created: l.Created,
+		Priority: l.Priority, Created: l.Created, Rules: viewRules(l),
 		listModeration: listModeration{
 			MaxHoldDays: viewDays(l.MaxHoldDays), ModeratorNotices: l.ModeratorNotices, TellHeld: l.TellHeld,
-			ConfirmUnauthenticated: l.ConfirmUnauthenticated,
 		},
 	}
 }
@@ -64,6 +64,17 @@ func viewDays(n int) any {
 		return n
 	}
 	return "never"
+}
+
+// viewRules are the settings of the rules that are not as in a new list.
+func viewRules(l lists.List) map[string]string {
+	rules := map[string]string{}
+	for _, setting := range lists.RuleSettings() {
+		if value := l.Get(setting.Key); value != setting.Default {
+			rules[setting.Key] = value
+		}
+	}
+	return rules
 }
 
 func viewVERP(n int) any {
@@ -274,6 +285,9 @@ func (a *app) listSetCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		if err := s.readSecrets(todo); err != nil {
+			return err
+		}
 		if l, err = s.lists.SetList(ctx, lists.CLI(), l.ID, todo); err != nil {
 			return asUsage(err)
 		}
@@ -286,6 +300,19 @@ func (a *app) listSetCommand() *cobra.Command {
 		return s.printListJSON(ctx, l)
 	})
 	return cmd
+}
+
+// readSecrets takes from standard input what would be seen by all in a command line: KEY=-.
+func (s *services) readSecrets(todo []lists.Change) (err error) {
+	for i, c := range todo {
+		isSecret := slices.ContainsFunc(lists.RuleSettings(), func(setting lists.Setting) bool { return setting.Key == c.Key && setting.Secret })
+		if isSecret && c.Value == "-" {
+			if todo[i].Value, err = firstLine(s.stdin); err != nil {
+				return usagef("%s=-: standard input has nothing in its first line", c.Key)
+			}
+		}
+	}
+	return nil
 }
 
 func (r roleFlags) empty() bool {

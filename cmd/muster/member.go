@@ -22,12 +22,14 @@ type memberView struct {
 	Hidden   bool      `json:"hidden"`
 	OwnPosts bool      `json:"own_posts"`
 	Joined   time.Time `json:"joined"`
+
+	Moderation string `json:"moderation"` // of their posts
 }
 
 func viewMember(l lists.List, m lists.Member) memberView {
 	return memberView{
 		List: l.Address().String(), Address: m.Address, Name: m.Name, Mode: m.Mode, State: m.State,
-		Hidden: m.Hidden, OwnPosts: m.OwnPosts, Joined: m.Joined,
+		Hidden: m.Hidden, OwnPosts: m.OwnPosts, Joined: m.Joined, Moderation: m.Get("moderation"),
 	}
 }
 

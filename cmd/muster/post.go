@@ -88,6 +88,7 @@ func (a *app) postCommand() *cobra.Command {
 		a.postLsCommand(),
 		a.postShowCommand(),
 		a.postTraceCommand(),
+		a.postExplainCommand(),
 		a.postHoldCommand(),
 		a.postReleaseCommand(),
 		a.postRejectCommand(),

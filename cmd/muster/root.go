@@ -19,6 +19,8 @@ func (a *app) rootCommand() *cobra.Command {
 		a.memberCommand(),
 		a.personCommand(),
 		a.postCommand(),
+		a.banCommand(),
+		a.siteCommand(),
 		a.queueCommand(),
 		a.templateCommand(),
 		a.versionCommand(),

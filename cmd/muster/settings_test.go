@@ -6,11 +6,14 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
 	"muster/cmd/muster/config"
 	"muster/lists"
+	"muster/lists/verdict"
+	"muster/templates"
 )
 
 var update = flag.Bool("update", false, "write the generated documents anew")
@@ -87,9 +90,90 @@ star; protocol errors and wrong AUTH count for all.
 		}
 	}
 	fmt.Fprint(w, "\n## Of a list\n\nSet with `muster list set LIST KEY=VALUE…`, or on the list's page of the site.\n\n")
-	writeListSettings(w, lists.Settings())
+	writeListSettings(w, lists.ListSettings())
+	writeRules(w)
+	fmt.Fprint(w, "\n### Settings of the rules\n\nSet with `muster list set LIST KEY=VALUE…`, or on the page Rules of the list.\n\n")
+	writeListSettings(w, lists.RuleSettings())
+	fmt.Fprint(w, "\n## Of all lists\n\nSet with `muster site set KEY=VALUE…`. Nodes that run know of it within seconds.\n\n")
+	writeListSettings(w, lists.SiteSettings())
 	fmt.Fprint(w, "\n## Of a member\n\nSet with `muster member set LIST ADDRESS KEY=VALUE…`.\n\n")
 	writeListSettings(w, lists.MemberSettings())
+}
+
+// writeRules writes the rules in the order they are asked.
+func writeRules(w io.Writer) {
+	fmt.Fprint(w, `
+## Rules on the posts of a list
+
+Each post is judged by these rules, in this order, before its sender has the answer. A rule that a list does not use
+is not asked. A new list uses those without a setting, `+"`size`"+` with what the server takes, `+"`ban`"+` where somebody is banned, and
+`+"`post_policy`"+`. What a rule accepts, rejects or discards ends the questions. What one holds, a later one can still
+reject or discard, so that moderators do not see what would be refused anyway; nothing that is held is let go by a later
+rule. `+"`confirm`"+` holds a post until its sender or a moderator has agreed.
+
+`+"`muster post explain ID`"+` tells what each rule found for a post, `+"`muster post explain --list LIST FILE`"+` what it would find; the
+page of a post tells it too. What is rejected is refused at the end of DATA with a sentence. What is discarded is kept
+as such, with the reason, and nobody is told. Looking into who vouches for a post asks the DNS; it is done for posts that
+are taken, and before that where `+"`dmarc_fail` or `unauthenticated`"+` asks for it. The parts of a message and its text are read
+only where a rule asks for them.
+
+| | rule | question | settings |
+| --- | --- | --- | --- |
+`)
+	words, err := templates.In("en")
+	if err != nil {
+		panic(err) // the catalogues are part of the program
+	}
+	for i, r := range verdict.Rules() {
+		asked, _ := words.Step(r.Name, verdict.Passed, nil)
+		fmt.Fprintf(w, "| %d | `%s` | %s | %s |\n", i+1, r.Name, asked, strings.Join(settingsOfRule(r.Name), ", "))
+	}
+}
+
+// settingsOfRule are what a rule goes by, those among them that are set elsewhere.
+func settingsOfRule(rule string) []string {
+	var keys []string
+	for _, s := range lists.RuleSettings() {
+		if s.Rule == rule {
+			keys = append(keys, "`"+s.Key+"`")
+		}
+	}
+	switch rule {
+	case verdict.RuleBan:
+		return []string{"`muster ban`"}
+	case verdict.RuleSize:
+		keys = append(keys, "`limits.message`")
+	case verdict.RuleOverride:
+		return []string{"`muster member set LIST ADDRESS moderation=`"}
+	case verdict.RuleHeader:
+		keys = append(keys, "`muster site set header_rules=`")
+	case verdict.RulePolicy:
+		keys = append([]string{"`post_policy`"}, keys...)
+	}
+	return keys
+}
+
+// TestEachRuleIsDocumented: with a line of its own, in the order they are asked.
+func TestEachRuleIsDocumented(t *testing.T) {
+	t.Parallel()
+	document, err := os.ReadFile(settingsDocument)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rest := string(document)
+	for i, r := range verdict.Rules() {
+		_, after, ok := strings.Cut(rest, fmt.Sprintf("\n| %d | `%s` | ", i+1, r.Name))
+		if !ok {
+			t.Errorf("%s is not there as number %d", r.Name, i+1)
+			continue
+		}
+		rest = after
+	}
+	for _, s := range lists.RuleSettings() {
+		if !slices.ContainsFunc(verdict.Rules(), func(r verdict.RuleInfo) bool { return r.Name == s.Rule }) {
+			t.Errorf("%s is of no rule", s.Key)
+		}
+	}
 }
 
 func writeListSettings(w io.Writer, settings []lists.Setting) {

@@ -52,7 +52,7 @@ func newCounts() *Counts {
 		}
 	}
 	for _, outcome := range []string{
-		string(lists.FateAccepted), string(lists.FateHeld), string(lists.FateDuplicate), string(lists.FateDone), outcomeRefused, outcomeFailed,
+		string(lists.FateAccepted), string(lists.FateHeld), string(lists.FateDiscarded), string(lists.FateDuplicate), string(lists.FateDone), outcomeRefused, outcomeFailed,
 	} {
 		c.messages[outcome] = new(atomic.Int64)
 	}

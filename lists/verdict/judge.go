@@ -1,7 +1,5 @@
 package verdict
 
-import "maps"
-
 // Action is what becomes of a post.
 type Action string
 
@@ -9,33 +7,18 @@ type Action string
 const (
 	Accept  Action = "accept"
 	Hold    Action = "hold"
+	Confirm Action = "confirm" // it waits until its author answers that it is theirs, or a moderator decides
 	Reject  Action = "reject"
 	Discard Action = "discard"
-	Confirm Action = "confirm" // the sender has to answer a question first
 )
-
-// Rules, in the order they are asked. The rule that decides is the reason of the Decision.
-const (
-	RuleFrom      = "from"      // From is one field with one address
-	RuleLoop      = "loop"      // it comes from this very list, or has been round too often
-	RuleAutomatic = "automatic" // a person sent it
-	RuleSize      = "size"      // it is not too large
-	RuleAuthor    = "author"    // who signed in posts as themselves
-	// RuleAuthentication is asked where somebody looked who vouches for the message. It decides nothing.
-	RuleAuthentication = "authentication"
-	RulePolicy         = "policy" // the list's post_policy
-	// RuleConfirm is asked last, of what would go out or be held, where the list wants to know who writes.
-	RuleConfirm = "confirm"
-)
-
-// MaxReceived is how many hops a message may have behind it (RFC 5321 §6.3).
-const MaxReceived = 100
 
 // Standing is what the author is to the list.
 type Standing struct {
-	Member    bool
-	Moderates bool // an owner or a moderator
-	Trusted   bool // a moderator lets their posts through
+	Member     bool
+	Moderates  bool   // an owner or a moderator
+	Trusted    bool   // a moderator lets their posts through
+	Moderation Action // what becomes of this member's posts; "" for what becomes of any member's
+	New        bool   // a member whose first posts are held
 }
 
 // Authentication is what was found out about who vouches for a message. The results are words of
@@ -51,9 +34,32 @@ type Authentication struct {
 	Aligned bool   // the author's domain vouches for the message, by SPF, DKIM or AUTH
 }
 
+// Ban is the entry of a list's or the site's bans that is for a sender.
+type Ban struct {
+	Pattern string
+	Site    bool
+	Action  Action
+}
+
+// Need is facts that are only found where a rule asks for them, as finding them takes a question to somebody
+// or reading more than the header.
+type Need uint
+
+// The needs.
+const (
+	NeedBan Need = 1 << iota
+	NeedPassword
+	NeedAuthentication
+	NeedText
+	NeedStructure
+	NeedRate
+	NeedNeighbour
+)
+
 // Facts are all that a verdict depends on.
 type Facts struct {
 	Message    Message
+	Header     []byte // up to and with its empty line
 	Size       int64  // octets
 	MaxSize    int64  // that are taken; 0: any
 	NullSender bool   // the reverse-path is <>
@@ -62,19 +68,41 @@ type Facts struct {
 	OwnSeal    bool   // the message names a bounce or leave seal of this very list
 	Policy     string // post_policy: "members", "anyone", "moderators"
 	Standing   Standing
-	// Confirm says that a post which nothing shows to be its author's waits for their answer.
-	Confirm bool
 	// SignedIn says that the sender used AUTH, AsAuthor that From is an address of theirs.
 	SignedIn bool
 	AsAuthor bool
 
+	Options   Options      // of the list
+	SiteRules []HeaderRule // of the site
+	Banned    bool         // there are bans, of the list or the site
+
 	Authentication Authentication
+
+	// Have says which of these are known: what a rule needs and is not here, Judge asks for.
+	Have      Need
+	Ban       *Ban          // that is for the sender; nil for none
+	Password  PasswordState // of the one in Approved
+	Text      string        // the beginning of the message as a person reads it
+	Structure Structure
+	Recent    int    // posts of the author in the time of post_rate, this one among them
+	Neighbour string // key of a list among allowed_posters that the author is a member of
 }
+
+// PasswordState is what a password came to.
+type PasswordState int
+
+// The states.
+const (
+	PasswordWrong PasswordState = iota
+	PasswordRight
+	PasswordUnread // too many wrong ones came before
+)
 
 // Step is one rule that was asked.
 type Step struct {
 	Rule   string            `json:"rule"`
-	Answer string            `json:"answer"` // "pass", or what was found
+	Answer string            `json:"answer"`           // "pass", or what was found
+	Action Action            `json:"action,omitempty"` // what is done for it, where that is not to go on
 	Params map[string]string `json:"params,omitempty"`
 }
 
@@ -84,156 +112,12 @@ const Passed = "pass"
 // Decision is what becomes of a post, and why.
 type Decision struct {
 	Action Action
-	Reason string // the rule that decided; RulePolicy for an accepted post
-	Answer string // what that rule found; with Confirm, what the policy found
+	Reason string // the rule that decided; RulePolicy for a plain post
+	Answer string // what that rule found; where RuleConfirm decided, what the one before it did
 	Then   Action // with Confirm: what becomes of it after the answer
 	Trace  []Step
-}
-
-// rule looks at the facts: Accept with Passed to go on to the next rule.
-type rule struct {
-	name string
-	ask  func(*Facts) (Action, string)
-	when func(*Facts) bool              // nil: always
-	with func(*Facts) map[string]string // what belongs to the answer; nil: nothing
-}
-
-func rules() []rule {
-	return []rule{
-		{name: RuleFrom, ask: askFrom},
-		{name: RuleLoop, ask: askLoop},
-		{name: RuleAutomatic, ask: askAutomatic},
-		{name: RuleSize, ask: askSize},
-		{name: RuleAuthor, ask: askAuthor},
-		{name: RuleAuthentication, ask: askAuthentication, when: somebodyLooked, with: authenticationParams},
-	}
-}
-
-// Judge asks the rules in order until one decides; the list's policy decides in the end.
-func Judge(f Facts) Decision {
-	var d Decision
-	for _, r := range rules() {
-		if r.when != nil && !r.when(&f) {
-			continue
-		}
-		action, answer := r.ask(&f)
-		step := Step{Rule: r.name, Answer: answer}
-		if r.with != nil {
-			step.Params = r.with(&f)
-		}
-		d.Trace = append(d.Trace, step)
-		if action != Accept {
-			d.Action, d.Reason, d.Answer = action, r.name, answer
-			return d
-		}
-	}
-	d.Action, d.Answer = askPolicy(&f)
-	d.Reason = RulePolicy
-	d.Trace = append(d.Trace, Step{Rule: RulePolicy, Answer: d.Answer, Params: map[string]string{"policy": f.Policy}})
-	d.confirm(&f)
-	return d
-}
-
-// confirm puts a question before what would become of a post that nothing shows to be by whom From says.
-func (d *Decision) confirm(f *Facts) {
-	if !f.Confirm || d.Action == Reject || d.Action == Discard {
-		return
-	}
-	step := Step{Rule: RuleConfirm, Answer: Passed}
-	if !f.AsAuthor && !f.Authentication.Aligned {
-		step.Answer = AuthenticationMissing
-		d.Then, d.Action, d.Reason = d.Action, Confirm, RuleConfirm
-	}
-	d.Trace = append(d.Trace, step)
-}
-
-func askFrom(f *Facts) (Action, string) {
-	if f.Message.FromFault != "" {
-		return Reject, f.Message.FromFault
-	}
-	return Accept, Passed
-}
-
-// What askLoop finds.
-const (
-	LoopListID = "list-id"
-	LoopMark   = "mark"
-	LoopSeal   = "seal"
-	LoopHops   = "hops"
-)
-
-func askLoop(f *Facts) (Action, string) {
-	for _, id := range f.Message.ListIDs {
-		if id == f.ListID {
-			return Reject, LoopListID
-		}
-	}
-	for _, mark := range f.Message.Marks {
-		if mark == f.ListKey {
-			return Reject, LoopMark
-		}
-	}
-	switch {
-	case f.OwnSeal:
-		return Reject, LoopSeal
-	case f.Message.Received >= MaxReceived:
-		return Reject, LoopHops
-	}
-	return Accept, Passed
-}
-
-// AutomaticSender is what askAutomatic finds where only the reverse-path gives it away.
-const AutomaticSender = "null-sender"
-
-func askAutomatic(f *Facts) (Action, string) {
-	switch {
-	case f.Message.Automatic != "":
-		return Reject, f.Message.Automatic
-	case f.NullSender:
-		return Reject, AutomaticSender
-	}
-	return Accept, Passed
-}
-
-// SizeTooBig is what askSize finds.
-const SizeTooBig = "too-big"
-
-func askSize(f *Facts) (Action, string) {
-	if f.MaxSize > 0 && f.Size > f.MaxSize {
-		return Reject, SizeTooBig
-	}
-	return Accept, Passed
-}
-
-// AuthorOther is what askAuthor finds: From is somebody else's.
-const AuthorOther = "other"
-
-func askAuthor(f *Facts) (Action, string) {
-	if f.SignedIn && !f.AsAuthor {
-		return Reject, AuthorOther
-	}
-	return Accept, Passed
-}
-
-func somebodyLooked(f *Facts) bool { return f.Authentication.Known }
-
-// AuthenticationMissing is what askAuthentication finds where nothing shows that the message is by whom
-// From says.
-const AuthenticationMissing = "missing"
-
-func askAuthentication(f *Facts) (Action, string) {
-	if !f.Authentication.Aligned {
-		return Accept, AuthenticationMissing
-	}
-	return Accept, Passed
-}
-
-// authenticationParams are the results there are, by method.
-func authenticationParams(f *Facts) map[string]string {
-	a := f.Authentication
-	params := map[string]string{"spf": a.SPF, "dkim": a.DKIM, "dmarc": a.DMARC, "arc": a.ARC, "auth": a.Auth, "policy": a.Policy}
-	maps.DeleteFunc(params, func(_, value string) bool { return value == "" })
-	return params
+	// Needs is what has to be found out first; then nothing is decided yet.
+	Needs Need
 }
 
 // Code is the reason in one word, as it is stored: the rule, or for the policy what it found.
@@ -244,28 +128,115 @@ func (d Decision) Code() string {
 	return d.Reason
 }
 
-// What askPolicy finds.
-const (
-	PolicyModerates  = "moderates"
-	PolicyTrusted    = "trusted"
-	PolicyAnyone     = "anyone"
-	PolicyMember     = "member"
-	PolicyNotMember  = "not-member"
-	PolicyModeration = "moderation"
-)
-
-func askPolicy(f *Facts) (Action, string) {
-	switch {
-	case f.Standing.Moderates:
-		return Accept, PolicyModerates
-	case f.Standing.Trusted:
-		return Accept, PolicyTrusted
-	case f.Policy == "anyone":
-		return Accept, PolicyAnyone
-	case f.Policy == "moderators":
-		return Hold, PolicyModeration
-	case f.Standing.Member:
-		return Accept, PolicyMember
+// Param is what belongs to the answer that decided.
+func (d Decision) Param(name string) string {
+	for _, s := range d.Trace {
+		if s.Rule == d.Reason {
+			return s.Params[name]
+		}
 	}
-	return Reject, PolicyNotMember
+	return ""
 }
+
+// Decided says whether a step of a trace is the one that decided, by the code that is stored.
+func (s Step) Decided(code string) bool {
+	return s.Rule == code || s.Rule == RulePolicy && s.Answer == code
+}
+
+// finding is what a rule says. With no action the next rule is asked.
+type finding struct {
+	action Action
+	answer string
+	params map[string]string
+}
+
+// Judge asks the rules in order, and at the very end whether the author is to be asked. One that accepts, rejects or discards ends it: but what an earlier rule
+// holds, a later one can only refuse, and where the sender shall confirm, also hold. So a post that would be
+// refused anyway waits for nobody.
+func Judge(f *Facts) Decision {
+	var d Decision
+	over := false
+	for _, r := range rules() {
+		last := r.name == RuleConfirm
+		if over && !last || last && !d.mayAsk() || r.when != nil && !r.when(f) {
+			continue
+		}
+		if r.needs != nil {
+			if d.Needs = r.needs(f) &^ f.Have; d.Needs != 0 {
+				return d
+			}
+		}
+		found := r.ask(f)
+		d.Trace = append(d.Trace, Step{Rule: r.name, Answer: found.answer, Action: found.shown(), Params: found.params})
+		if last {
+			d.question(found)
+		} else {
+			over = d.take(r.name, found)
+		}
+	}
+	return d
+}
+
+// mayAsk says whether there is something that an answer of the author could let go: not what is refused, and not
+// what a password or a rule on header fields has let through.
+func (d *Decision) mayAsk() bool {
+	switch d.Action {
+	case Accept:
+		return d.Reason != RuleApproved && d.Reason != RuleHeader
+	case Hold:
+		return true
+	}
+	return false
+}
+
+// question puts a question to the author before what was decided.
+func (d *Decision) question(found finding) {
+	if found.action == Confirm {
+		d.Then, d.Action, d.Reason = d.Action, Confirm, RuleConfirm
+	}
+}
+
+// take lets a finding decide, and says whether there is no more to ask.
+func (d *Decision) take(rule string, found finding) bool {
+	if found.action == "" {
+		return false
+	}
+	if d.Action == "" || found.action.strength() > d.Action.strength() { // of two that hold the first is the reason
+		d.Action, d.Reason, d.Answer = found.action, rule, found.answer
+		if d.Then = ""; d.Action == Confirm {
+			d.Then = Accept
+		}
+	}
+	return found.action != Hold && found.action != Confirm
+}
+
+// shown leaves out of a trace what goes without saying.
+func (f finding) shown() Action {
+	if f.action == Accept {
+		return ""
+	}
+	return f.action
+}
+
+// strength orders the actions: what is held is not let go by a later rule, and what is refused is.
+func (a Action) strength() int {
+	switch a {
+	case Confirm:
+		return 1
+	case Hold:
+		return 2
+	case Reject, Discard:
+		return 3
+	}
+	return 0
+}
+
+// act is a finding for which the list has chosen what is done; off where that is to accept.
+func act(a Action, answer string) finding {
+	if a == Accept {
+		a = ""
+	}
+	return finding{action: a, answer: answer}
+}
+
+func passed() finding { return finding{answer: Passed} }

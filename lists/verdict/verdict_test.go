@@ -124,7 +124,7 @@ func TestJudge(t *testing.T) {
 			t.Parallel()
 			f := verdict.Facts{Message: good, ListID: "dev.lists.example", ListKey: "dev@lists.example", Policy: "members"}
 			tt.change(&f)
-			d := verdict.Judge(f)
+			d := verdict.Judge(&f)
 			if d.Action != tt.want || d.Reason != tt.reason || d.Answer != tt.answer {
 				t.Errorf("%s by %s: %s", d.Action, d.Reason, d.Answer)
 			}
@@ -143,7 +143,7 @@ func TestAuthentication(t *testing.T) {
 		"pass":    {Known: true, SPF: "pass", DMARC: "pass", Policy: "reject", Aligned: true},
 		"missing": {Known: true, SPF: "fail", DKIM: "none", DMARC: "fail", Policy: "reject"},
 	} {
-		d := verdict.Judge(verdict.Facts{Message: read("From: ann@a.example"), Policy: "anyone", Authentication: a})
+		d := verdict.Judge(&verdict.Facts{Message: read("From: ann@a.example"), Policy: "anyone", Authentication: a})
 		var steps []verdict.Step
 		for _, s := range d.Trace {
 			if s.Rule == verdict.RuleAuthentication {
@@ -181,16 +181,17 @@ func TestConfirm(t *testing.T) {
 		{"refused anyway", func(f *verdict.Facts) { f.Standing.Member = false }, verdict.Reject, "", "not-member", "not-member"},
 		{"an owner", func(f *verdict.Facts) { f.Standing.Moderates = true }, verdict.Confirm, verdict.Accept, "confirm", "moderates"},
 		{"trusted", func(f *verdict.Facts) { f.Policy, f.Standing.Trusted, f.Authentication = "moderators", true, aligned }, verdict.Accept, "", "trusted", "trusted"},
-		{"not asked for", func(f *verdict.Facts) { f.Confirm = false }, verdict.Accept, "", "member", "member"},
+		{"not asked for", func(f *verdict.Facts) { f.Options.ConfirmUnauthenticated = false }, verdict.Accept, "", "member", "member"},
 	} {
-		f := verdict.Facts{Message: read("From: ann@a.example"), Policy: "members", Standing: verdict.Standing{Member: true}, Confirm: true}
+		f := verdict.Facts{Message: read("From: ann@a.example"), Policy: "members", Standing: verdict.Standing{Member: true}, Have: verdict.NeedAuthentication}
+		f.Options.ConfirmUnauthenticated = true
 		tt.change(&f)
-		d := verdict.Judge(f)
+		d := verdict.Judge(&f)
 		if d.Action != tt.want || d.Then != tt.then || d.Code() != tt.code || d.Answer != tt.answer {
 			t.Errorf("%s: %+v", tt.name, d)
 		}
 		last := d.Trace[len(d.Trace)-1]
-		if f.Confirm && d.Action != verdict.Reject && (last.Rule != verdict.RuleConfirm || (last.Answer == verdict.Passed) != (d.Then == "")) {
+		if f.Options.ConfirmUnauthenticated && d.Action != verdict.Reject && (last.Rule != verdict.RuleConfirm || (last.Answer == verdict.Passed) != (d.Then == "")) {
 			t.Errorf("%s: the trace ends with %+v", tt.name, last)
 		}
 	}

@@ -5,7 +5,6 @@ ALTER TABLE list
     ADD COLUMN max_hold_days integer NOT NULL DEFAULT 30 CHECK (max_hold_days >= 0), -- 0: until somebody decides
     ADD COLUMN moderator_notices text NOT NULL DEFAULT 'at-once' CHECK (moderator_notices IN ('at-once', 'daily', 'none')),
     ADD COLUMN tell_held boolean NOT NULL DEFAULT true, -- whether authors hear that their post waits
-    ADD COLUMN confirm_unauthenticated boolean NOT NULL DEFAULT false,
     ADD COLUMN trusts boolean NOT NULL DEFAULT false; -- there may be rows of trusted: nobody looks for them otherwise
 CREATE INDEX list_daily ON list (id) WHERE moderator_notices = 'daily' AND deleted IS NULL;
 
