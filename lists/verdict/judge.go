@@ -148,11 +148,12 @@ type finding struct {
 	action Action
 	answer string
 	params map[string]string
+	anyway bool // what was held before goes out too
 }
 
 // Judge asks the rules in order, and at the very end whether the author is to be asked. One that accepts, rejects or discards ends it: but what an earlier rule
 // holds, a later one can only refuse, and where the sender shall confirm, also hold. So a post that would be
-// refused anyway waits for nobody.
+// refused anyway waits for nobody. A moderator's password lets out what is held.
 func Judge(f *Facts) Decision {
 	var d Decision
 	over := false
@@ -201,7 +202,7 @@ func (d *Decision) take(rule string, found finding) bool {
 	if found.action == "" {
 		return false
 	}
-	if d.Action == "" || found.action.strength() > d.Action.strength() { // of two that hold the first is the reason
+	if d.Action == "" || found.anyway || found.action.strength() > d.Action.strength() { // of two that hold the first is the reason
 		d.Action, d.Reason, d.Answer = found.action, rule, found.answer
 		if d.Then = ""; d.Action == Confirm {
 			d.Then = Accept

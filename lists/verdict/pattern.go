@@ -44,6 +44,9 @@ func (p Pattern) List() string { return p.list }
 
 // ReadPattern reads a pattern. Its String is the same for all spellings that mean the same.
 func ReadPattern(text string) (Pattern, error) {
+	if rest, ok := strings.CutPrefix(text, "*@"); ok { // as many write it
+		text = "@" + rest
+	}
 	p := Pattern{source: text}
 	var err error
 	switch rest, isList := strings.CutPrefix(text, "list:"); {

@@ -77,7 +77,7 @@ func command(line string, most int) string {
 		case "unsubscribe", "signoff", "abmelden", "abbestellen", "austragen":
 			return CommandLeave
 		case "subscribe":
-			if i == 0 {
+			if i == 0 && (len(words) == 1 || isMe(words[1]) || words[len(words)-1] == "list") {
 				return CommandJoin
 			}
 		case "anmelden", "eintragen", "abonnieren":
@@ -85,7 +85,7 @@ func command(line string, most int) string {
 				return CommandJoin
 			}
 		case "remove", "leave":
-			if i == 0 && len(words) > 1 && (words[1] == "me" || words[1] == "list" || words[1] == "my") || len(words) == 1 {
+			if i == 0 && (len(words) == 1 || isMe(words[1]) || words[1] == "list") {
 				return CommandLeave
 			}
 		case "join":
@@ -99,6 +99,11 @@ func command(line string, most int) string {
 		}
 	}
 	return ""
+}
+
+// isMe knows how people name themselves to a program.
+func isMe(word string) bool {
+	return word == "me" || word == "my" || word == "us" || strings.Contains(word, "@")
 }
 
 func isPolite(word string) bool {
