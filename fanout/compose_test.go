@@ -109,6 +109,24 @@ func TestEachListSpeaksForItself(t *testing.T) {
 	}
 }
 
+// TestNoCopyHasAPassword: what moderators write into Approved is theirs.
+func TestNoCopyHasAPassword(t *testing.T) {
+	t.Parallel()
+	const posted = "Approved: secret\r\nFrom: ann@a.example\r\nX-APPROVE :\r\n secret\r\nSubject: Approved\r\nX-Approved-By: Ann\r\n\r\nText\r\n"
+	for _, kind := range []string{"post", "owners"} {
+		src := testSource(posted)
+		src.kind = kind
+		m, err := compose(src, nil, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := copyOf(m, 1, 7)
+		if strings.Contains(got, "secret") || !strings.Contains(got, "\r\nSubject: Approved\r\nX-Approved-By: Ann\r\n") {
+			t.Errorf("%s:\n%s", kind, got)
+		}
+	}
+}
+
 func TestComposeBadHeaderLength(t *testing.T) {
 	t.Parallel()
 	src := testSource(testMessage)

@@ -9,6 +9,7 @@ import (
 	"mime/multipart"
 	"net/textproto"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -111,15 +112,26 @@ func (w *walker) part(header textproto.MIMEHeader, body io.Reader, depth int) er
 	return nil
 }
 
-// name notes what a part is called as a file.
+// name notes what a part is called as a file, by each field that says so: programs differ in which they go by.
 func (w *walker) name(header textproto.MIMEHeader, params map[string]string) {
-	name := params["name"]
-	if _, disposed, err := mime.ParseMediaType(header.Get("Content-Disposition")); err == nil && disposed["filename"] != "" {
-		name = disposed["filename"]
+	_, disposed, _ := mime.ParseMediaType(header.Get("Content-Disposition"))
+	for _, name := range []string{
+		params["name"], disposed["filename"], loosely(header.Get("Content-Type")), loosely(header.Get("Content-Disposition")),
+	} {
+		if name != "" {
+			note(&w.found.Names, decode(toUTF8(name)))
+		}
 	}
-	if name != "" {
-		note(&w.found.Names, decode(name))
+}
+
+// called is how a file's name stands in a field that is not well formed, which mail programs read all the same.
+var called = regexp.MustCompile(`(?i)\b(?:file)?name\s*=\s*"?([^";\s][^";]*)`)
+
+func loosely(value string) string {
+	if m := called.FindStringSubmatch(value[:min(len(value), maxValue)]); m != nil {
+		return strings.TrimSpace(m[1])
 	}
+	return ""
 }
 
 func (w *walker) multipart(body io.Reader, boundary string, depth int) error {

@@ -35,6 +35,8 @@ func TestStructure(t *testing.T) {
 		{"no last boundary", "Content-Type: multipart/mixed; boundary=x\n\n--x\nContent-Type: image/png\n\nPNG\n", []string{"multipart/mixed", "image/png"}, nil, false},
 		{"a message in it", "Content-Type: multipart/digest; boundary=x\n\n--x\nContent-Type: message/rfc822\n\nSubject: in\nContent-Type: image/gif; name=\"=?utf-8?q?=C3=A9.gif?=\"\n\nGIF\n--x--\n",
 			[]string{"multipart/digest", "message/rfc822", "image/gif"}, []string{"é.gif"}, false},
+		{"two names", "Content-Type: x/y; name=a.txt\nContent-Disposition: attachment; filename=b.exe\n\nMZ", []string{"x/y"}, []string{"a.txt", "b.exe"}, false},
+		{"a malformed name", "Content-Type: x/y; name=é b.EXE; z\n\nMZ", []string{"x/y"}, []string{"é b.exe"}, false},
 		{"a bad parameter", "Content-Type: text/html; charset\n\nx", []string{"text/html"}, nil, false},
 		{"no type", "Content-Type: ;;;\n\nx", []string{"application/octet-stream"}, nil, false},
 		{"no boundary", "Content-Type: multipart/mixed\n\nx", []string{"multipart/mixed"}, nil, true},
