@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"muster/lists"
+	"muster/lists/verdict"
 	"muster/smtp"
 )
 
@@ -181,4 +182,43 @@ func TestAcceptRealMail(t *testing.T) {
 	if fate["accepted"] < len(files)*6/10 {
 		t.Errorf("accepted %d of %d: %v", fate["accepted"], len(files), fate)
 	}
+}
+
+// TestRulesReadAnything: what rules read of real mail, whole and cut off, is judged without an error, by a list
+// that uses all of them.
+func TestRulesReadAnything(t *testing.T) {
+	t.Parallel()
+	s, l := devSite(t)
+	s.set(l, "post_policy=anyone", "approve_password=a long password", "dmarc_fail=hold", "unauthenticated=hold", "header_rules=hold Subject ^$\nhold !Message-ID .",
+		"spam_header=X-Spam-Status", "spam_limit=5", "max_size=1KiB", "mime_refused=*.exe application/zip", "text_only=true", "max_recipients=2", "no_subject=hold",
+		"not_addressed=hold", "misplaced_command=hold", "digest_quote=hold", "post_rate=1/h", "allowed_posters=@*.example", "new_member_posts=1")
+	read, unreadable := 0, 0
+	for _, folder := range []string{"mime", "spam", "autoreply", "threads"} {
+		files, err := filepath.Glob(filepath.Join(corpus(t, folder), "*.eml"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, file := range files {
+			whole := wire(t, file)
+			for _, raw := range [][]byte{whole, whole[:len(whole)*(i%7+1)/9]} {
+				m := mail{raw: raw}
+				d, _, err := s.Explain(t.Context(), lists.CLI(), l.ID, lists.Explanation{Message: m.message(), Authenticated: i%2 == 0})
+				if err != nil || d.Action == "" {
+					t.Errorf("%s: %+v, %v", file, d, err)
+				}
+				for _, step := range d.Trace {
+					if step.Rule == verdict.RuleMIME {
+						read++
+						if step.Answer == verdict.MIMEOdd {
+							unreadable++
+						}
+					}
+				}
+			}
+		}
+	}
+	if read < 500 || unreadable > read/5 {
+		t.Errorf("of %d messages %d could not be taken apart", read, unreadable)
+	}
+	t.Logf("of %d messages %d could not be taken apart", read, unreadable)
 }

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"errors"
 	"io"
-	"math"
 	"mime"
 	"mime/multipart"
 	"net/textproto"
@@ -71,19 +70,35 @@ type walker struct {
 	parts int
 }
 
-// message notes the parts of a message, itself or one that another carries.
+// message notes the parts of a message, itself or one that another carries. Lines of its header that are no
+// fields are passed over, as everywhere.
 func (w *walker) message(r io.Reader, depth int) error {
-	limited := &io.LimitedReader{R: r, N: maxPartHeader}
-	b := bufio.NewReader(limited)
-	header, err := textproto.NewReader(b).ReadMIMEHeader()
-	switch {
-	case err != nil && limited.N <= 0:
-		return errBomb
-	case err != nil && !errors.Is(err, io.EOF): // a message may be nothing but a header
-		return err
+	b := bufio.NewReader(r)
+	var raw []byte
+	for {
+		line, err := b.ReadSlice('\n') // a long line comes in pieces
+		raw = append(raw, line...)
+		if len(raw) > maxPartHeader {
+			return errBomb
+		}
+		if err == io.EOF || err == nil && isEmpty(line) && isWhole(raw, line) {
+			break
+		}
+		if err != nil && err != bufio.ErrBufferFull {
+			return err
+		}
 	}
-	limited.N = math.MaxInt64
+	header := textproto.MIMEHeader{}
+	for name, value := range fields(raw) {
+		header.Add(name, value)
+	}
 	return w.part(header, b, depth)
+}
+
+// isWhole says whether what was read last began a line.
+func isWhole(raw, line []byte) bool {
+	before := raw[:len(raw)-len(line)]
+	return len(before) == 0 || before[len(before)-1] == '\n'
 }
 
 // part notes a part and those in it.

@@ -41,7 +41,9 @@ func TestStructure(t *testing.T) {
 		{"no type", "Content-Type: ;;;\n\nx", []string{"application/octet-stream"}, nil, false},
 		{"no boundary", "Content-Type: multipart/mixed\n\nx", []string{"multipart/mixed"}, nil, true},
 		{"no part", "Content-Type: multipart/mixed; boundary=x\n\nx", []string{"multipart/mixed"}, nil, true},
-		{"no header", "this is no field\n\nx", nil, nil, true},
+		{"no header", "this is no field\n\nx", []string{"text/plain"}, nil, false},
+		{"a bad line in the header", "From: a@b\nnonsense\nContent-Type: text/html\n\nx", []string{"text/html"}, nil, false},
+		{"a long line before the type", "X: " + strings.Repeat("x", 4093) + "\nContent-Type: text/html\n\nx", []string{"text/html"}, nil, false},
 	} {
 		s := structure(t, tt.text)
 		if !slices.Equal(s.Types, tt.types) || !slices.Equal(s.Names, tt.names) || s.Odd != tt.odd || s.Bomb {
