@@ -113,15 +113,16 @@ func (a *acceptance) recent(ctx context.Context, p *part) (int, error) {
 	return countRate(ctx, a.s.pool, key, l.window)
 }
 
-// approval compares the password in Approved. After some wrong ones none is looked at for a while, so that
-// nobody finds it by trying.
+// approval compares the password in Approved. After some wrong ones of a client, or many of all, none is looked
+// at for a while, so that nobody finds it by trying.
 func (a *acceptance) approval(ctx context.Context, p *part) (verdict.PasswordState, error) {
 	password, _ := verdict.Approval(p.facts.Header)
-	l := a.s.limits.approvalsPerList
-	key := l.key(fmt.Sprint(p.target.List.ID))
-	wrong, err := selectRate(ctx, a.s.pool, key)
-	if err != nil || wrong >= l.most {
-		return verdict.PasswordUnread, err
+	counters := a.approvalCounters(p)
+	for key, l := range counters {
+		wrong, err := selectRate(ctx, a.s.pool, key)
+		if err != nil || wrong >= l.most {
+			return verdict.PasswordUnread, err
+		}
 	}
 	same, err := a.s.checkPassword(ctx, password, p.facts.Options.Password)
 	switch {
@@ -132,6 +133,21 @@ func (a *acceptance) approval(ctx context.Context, p *part) (verdict.PasswordSta
 	case a.dry:
 		return verdict.PasswordWrong, nil
 	}
-	_, err = countRate(ctx, a.s.pool, key, l.window)
-	return verdict.PasswordWrong, err
+	for key, l := range counters {
+		if _, err := countRate(ctx, a.s.pool, key, l.window); err != nil {
+			return verdict.PasswordWrong, err
+		}
+	}
+	return verdict.PasswordWrong, nil
+}
+
+// approvalCounters are what counts wrong passwords for a list. A client that passes on mail of others is not
+// counted by itself: anybody behind it could keep the moderators from theirs.
+func (a *acceptance) approvalCounters(p *part) map[string]limit {
+	list := fmt.Sprint(p.target.List.ID)
+	counters := map[string]limit{a.s.limits.approvalsPerList.key(list): a.s.limits.approvalsPerList}
+	if client := clientKey(a.env.Client); client != "" && !a.env.Trusted {
+		counters[a.s.limits.approvalsPerClient.key(list+" "+client)] = a.s.limits.approvalsPerClient
+	}
+	return counters
 }

@@ -27,7 +27,8 @@ type limits struct {
 	linksPerClient     limit
 	badTokensPerClient limit
 
-	approvalsPerList     limit // wrong passwords in Approved
+	approvalsPerClient   limit // wrong passwords in Approved
+	approvalsPerList     limit
 	heldPerList          limit // mails to moderators about held posts
 	rejectionsPerAddress limit // mails to an author that a moderator rejected a post
 	heldPerAddress       limit // mails to an author that a post is held
@@ -58,7 +59,8 @@ func defaultLimits() limits {
 		linksPerClient:     limit{"link-client", 20, time.Hour},
 		badTokensPerClient: limit{"token-client", 100, time.Hour},
 
-		approvalsPerList:     limit{"approval-list", 20, time.Hour},
+		approvalsPerClient:   limit{"approval-client", 20, time.Hour},
+		approvalsPerList:     limit{"approval-list", 500, time.Hour},
 		heldPerList:          limit{"held-list", 100, 24 * time.Hour},
 		rejectionsPerAddress: limit{"rejected-address", 2, 24 * time.Hour},
 		heldPerAddress:       limit{"held-address", 5, 24 * time.Hour},

@@ -139,10 +139,22 @@ func TestApproved(t *testing.T) {
 	s.wantRuled(letterOf("2", "ann@a.example", "X-Approve: wrong\n", ""), "held by emergency")
 	s.wantRuled(letterOf("3", "ann@a.example", "", "Approved: "+password+"\n\nHello\n"), "held by approved")
 	s.wantRuled(letterOf("4", "ann@a.example", "", ""), "held by emergency")
-	s.exec(`UPDATE rate SET n = 20 WHERE key LIKE 'approval-list:%'`)
+	s.exec(`UPDATE rate SET n = 20 WHERE key LIKE 'approval-client:%'`)
 	out := s.wantRuled(letterOf("5", "ann@a.example", "Approved: "+password+"\n", ""), "held by emergency")
 	if _, trace := s.kept(out.Post); !strings.Contains(fmt.Sprint(trace), "approved unread") {
 		t.Errorf("trace %v", trace)
+	}
+	from := func(id, client string) string {
+		t.Helper()
+		out := s.takeAs(letterOf(id, "eve@evil.example", "Approved: "+password+"\n", ""), func(e *lists.Envelope) { e.Client = client })
+		return fates([]lists.Outcome{out})
+	}
+	if got := from("5a", "198.51.100.1"); got != "accepted" {
+		t.Errorf("from another client: %s", got)
+	}
+	s.exec(`UPDATE rate SET n = 500 WHERE key LIKE 'approval-list:%'`)
+	if got := from("5b", "198.51.100.1"); got != "post.not-member" {
+		t.Errorf("after many wrong ones of all clients: %s", got)
 	}
 	_, err := s.SetList(t.Context(), lists.CLI(), l.ID, []lists.Change{{Key: "approve_password", Value: "short"}})
 	wantKind(t, err, lists.Invalid)
