@@ -31,6 +31,7 @@ func samplePages() map[string]any {
 	input := settingInput{Key: "verp", Error: evil, Number: &number{Value: evil}, Choices: []choice{{Value: evil, Label: evil, Hint: evil, Chosen: true}}}
 	text := settingInput{Key: "name", Field: templates.Field{Name: "name", Type: "text", Label: "x", Hint: evil, Value: evil, Error: evil}}
 	piece := progressPiece{Running: true, Bar: bar{1, 2}, Fanout: &Fanout{Planned: true, Copies: 2, Delivered: 1, Waiting: 1, Replies: []Answer{{Host: evil, Reply: evil, Copies: 1}}, Reports: []Reported{{Kind: "delivered", Copies: 40}, {Kind: "displayed", Copies: 10_000, More: true}}}}
+	banned := bansPiece{Base: evil, Bans: []lists.Ban{{Pattern: evil, Action: "hold", Note: evil, Actor: evil, At: ago}}, Next: evil, Form: banForm{evil, "hold", evil}, Choices: input.Choices, Errors: errs}
 	return map[string]any{
 		"lists":       listsPage{frame: f, Lists: []lists.List{list}, First: true, Next: evil},
 		"list":        listPage{frame: f, List: list, Rights: all, Form: subscribeForm{Address: evil, Name: evil}, Errors: errs, Token: evil, Leave: evil, LeaveErrors: errs},
@@ -55,7 +56,8 @@ func samplePages() map[string]any {
 		"member":      memberPage{listFrame: lf, Member: lists.Member{Address: evil, Name: evil, Joined: ago, Score: 2}, Settings: []settingInput{{Key: "mode", Choices: input.Choices}}, Errors: errs},
 		"import":      importPage{listFrame: lf, DryRun: true, Report: &lists.ImportReport{Added: 1, Already: 1, Refused: 1, Refusals: []lists.Refusal{{Line: 2, Text: evil, Reason: evil}}}, Errors: errs},
 		"joins":       joinsPage{listFrame: lf, Requests: []lists.JoinRequest{{ID: 1, Address: evil, Name: evil, Asked: ago}}, Next: 1},
-		"bans":        bansPage{listFrame: lf, Bans: []lists.Ban{{Pattern: evil, Action: "hold", Note: evil, Actor: evil, At: ago}}, Next: evil, Form: banForm{evil, "hold", evil}, Choices: input.Choices, Errors: errs},
+		"bans":        bansPage{lf, banned},
+		"site":        sitePage{f, banned, []settingInput{text}},
 		"posts":       postsPage{listFrame: lf, Posts: []postRow{{post, evil}}, Next: evil},
 		"moderation":  moderationPage{listFrame: lf, Answers: []lists.Canned{{Name: evil, Text: evil}}, Trusted: []lists.Trusted{{Address: evil, By: evil, Since: ago}}, Next: evil, Form: lists.Canned{Name: evil, Text: evil}, Address: evil, Errors: errs},
 		"post": postPage{listFrame: lf, Post: post, Decisions: []decision{{ago, evil, "hold", evil, []step{{evil, evil, "hold", true}, {Asked: evil, Found: evil}}}}, Reason: evil, Errors: errs, progressPiece: piece,

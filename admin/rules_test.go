@@ -74,3 +74,22 @@ func TestTraceOfAPost(t *testing.T) {
 	v.post("/language", url.Values{"language": {"de"}, "next": {path}})
 	v.get(path).want(http.StatusOK).wantText("Sind ihre Teile von erwünschter Art?").wantText("text/html ist kein reiner Text.")
 }
+
+func TestRulesOfTheSite(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	v := w.as("admin@people.example")
+	const path = "/manage/site"
+	v.get(path).want(http.StatusOK, ".empty", `textarea[name="header_rules"]`)
+	v.post(path+"/bans", url.Values{"pattern": {"@spam.example"}, "action": {"reject"}}).wantTo(path)
+	v.post(path+"/bans", url.Values{"pattern": {"spam"}, "action": {"reject"}}).want(http.StatusUnprocessableEntity, "#pattern-error", `form[action="/manage/site/bans"]`)
+	v.post(path, url.Values{"header_rules": {"reject X-Mailer ^bulk"}}).wantTo(path)
+	v.post(path, url.Values{"header_rules": {"keep it"}}).want(http.StatusUnprocessableEntity, "#header_rules-error").wantText("keep it")
+	page := v.get(path).want(http.StatusOK).wantText("@spam.example")
+	if got := page.textAt("#header_rules"); got != "reject X-Mailer ^bulk" {
+		t.Errorf("the rules are %q", got)
+	}
+	v.post(path+"/bans/remove", url.Values{"pattern": {"@spam.example"}}).wantTo(path)
+	v.get(path).want(http.StatusOK, ".empty")
+	w.as("owner@people.example").get(path).want(http.StatusForbidden)
+}

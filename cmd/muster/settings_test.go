@@ -94,7 +94,7 @@ star; protocol errors and wrong AUTH count for all.
 	writeRules(w)
 	fmt.Fprint(w, "\n### Settings of the rules\n\nSet with `muster list set LIST KEY=VALUE…`, or on the page Rules of the list.\n\n")
 	writeListSettings(w, lists.RuleSettings())
-	fmt.Fprint(w, "\n## Of all lists\n\nSet with `muster site set KEY=VALUE…`. Nodes that run know of it within seconds.\n\n")
+	fmt.Fprint(w, "\n## Of all lists\n\nSet with `muster site set KEY=VALUE…`, or by an administrator on the page Posting. Nodes that run know of it within seconds.\n\n")
 	writeListSettings(w, lists.SiteSettings())
 	fmt.Fprint(w, "\n## Of a member\n\nSet with `muster member set LIST ADDRESS KEY=VALUE…`.\n\n")
 	writeListSettings(w, lists.MemberSettings())
