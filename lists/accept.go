@@ -200,17 +200,16 @@ func (a *acceptance) gather(ctx context.Context, p *part, st standing, sealed bo
 	p.facts = verdict.Facts{
 		Message: a.letter.verdict, Header: a.letter.header, Size: a.letter.Size, MaxSize: a.s.cfg.MaxMessage,
 		NullSender: a.env.From.IsZero(), ListID: l.ListID(), ListKey: l.Address().Key(), OwnSeal: sealed,
-		Policy: st.Policy, Standing: st.facts(options), SignedIn: a.signedIn(), AsAuthor: a.asAuthor(),
+		Policy: st.Policy, Standing: st.facts(), SignedIn: a.signedIn(), AsAuthor: a.asAuthor(),
 		Options: options, SiteRules: site.headers, Banned: site.bans || st.Rules.hasBans(),
 	}
 	return nil
 }
 
 // facts is what the author is to the list, for its rules.
-func (st standing) facts(o verdict.Options) verdict.Standing {
+func (st standing) facts() verdict.Standing {
 	return verdict.Standing{
-		Member: st.Member, Moderates: st.Moderates, Trusted: st.Trusted, Moderation: verdict.Action(st.Moderation),
-		New: st.Member && st.Released < o.NewPosts && !st.Joined.Before(o.NewSince),
+		Member: st.Member, Moderates: st.Moderates, Trusted: st.Trusted, Moderation: verdict.Action(st.Moderation), New: st.New,
 	}
 }
 

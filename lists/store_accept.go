@@ -3,12 +3,13 @@ package lists
 import (
 	"context"
 	"io"
-	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"muster/lists/verdict"
 )
 
 // standing is a list's policy now, and what an author is to it.
@@ -18,16 +19,18 @@ type standing struct {
 	Rules      Choices
 	Member     bool
 	Moderation string
-	Released   int
-	Joined     time.Time
+	New        bool // a member whose first posts are held
 	Moderates  bool
 	Trusted    bool
 }
 
+// isNew says of member m of list l whether its posts are held as a new member's.
+const isNew = `(m.released < (l.rules ->> 'new_member_posts')::integer
+	AND m.joined >= (l.rules ->> '` + verdict.NewSince + `')::timestamptz) IS TRUE`
+
 // Of an author with several memberships, by several addresses, the one counts that allows the least.
 const standingsSelect = `SELECT l.id AS list, l.post_policy AS policy, l.rules::text AS rules,
-	m.id IS NOT NULL AS member, coalesce(m.moderation, '') AS moderation, coalesce(m.released, 0) AS released,
-	coalesce(m.joined, l.created) AS joined,
+	m.id IS NOT NULL AS member, coalesce(m.moderation, '') AS moderation, ` + isNew + ` AS new,
 	EXISTS (SELECT FROM role r WHERE r.list = l.id AND r.key = ANY ($2)) AS moderates,
 	l.trusts AND EXISTS (SELECT FROM trusted t WHERE t.list = l.id AND t.key = ANY ($2)) AS trusted
 FROM list l LEFT JOIN LATERAL (

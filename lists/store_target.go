@@ -2,7 +2,6 @@ package lists
 
 import (
 	"context"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -13,8 +12,7 @@ type targetRow struct {
 	List
 	Member     bool
 	Moderation string
-	Released   int
-	Joined     time.Time
+	New        bool
 	Moderates  bool
 	Trusted    bool
 }
@@ -26,8 +24,7 @@ const targetsSelect = `SELECT q.n, coalesce(l.id, 0) AS id, d.id AS domain_id, d
 	coalesce(l.name, '') AS name, coalesce(l.description, '') AS description, coalesce(l.language, '') AS language,
 	coalesce(l.advertised, false) AS advertised, coalesce(l.expn, '') AS expn, coalesce(l.post_policy, '') AS post_policy,
 	coalesce(l.join_policy, '') AS join_policy, coalesce(l.verp, 0) AS verp, coalesce(l.created, d.created) AS created,
-	coalesce(l.rules::text, '') AS rules, m.id IS NOT NULL AS member, coalesce(m.moderation, '') AS moderation,
-	coalesce(m.released, 0) AS released, coalesce(m.joined, d.created) AS joined,
+	coalesce(l.rules::text, '') AS rules, m.id IS NOT NULL AS member, coalesce(m.moderation, '') AS moderation, ` + isNew + ` AS new,
 	coalesce((SELECT true FROM role r WHERE r.list = l.id AND r.key = q.sender LIMIT 1), false) AS moderates,
 	CASE WHEN l.trusts THEN coalesce((SELECT true FROM trusted t WHERE t.list = l.id AND t.key = q.sender LIMIT 1), false) ELSE false END AS trusted
 FROM unnest((SELECT $1::text[]), (SELECT $2::text[]), (SELECT $3::text[])) WITH ORDINALITY AS q(domain, local, sender, n)
@@ -51,7 +48,7 @@ func selectTargets(ctx context.Context, q querier, all []*targetQuestion) error 
 	l := &row.List
 	into := []any{&n, &l.ID, &l.DomainID, &l.Domain, &l.Local, &l.Name, &l.Description, &l.Language, &l.Advertised, &l.Expn,
 		&l.PostPolicy, &l.JoinPolicy, &l.VERP, &l.Created,
-		&l.Rules, &row.Member, &row.Moderation, &row.Released, &row.Joined, &row.Moderates, &row.Trusted}
+		&l.Rules, &row.Member, &row.Moderation, &row.New, &row.Moderates, &row.Trusted}
 	_, err = pgx.ForEachRow(rows, into, func() error {
 		all[n-1].found = row
 		return nil

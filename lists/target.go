@@ -120,7 +120,7 @@ func (s *Service) ResolveFor(ctx context.Context, a, from smtp.Address) (Target,
 		t.Kind, t.List, t.Detail = kind, row.List, detail
 		t.foreseen.standing = standing{
 			List: row.ID, Policy: row.PostPolicy, Rules: row.Rules, Moderates: row.Moderates, Trusted: row.Trusted,
-			Member: row.Member, Moderation: row.Moderation, Released: row.Released, Joined: row.Joined,
+			Member: row.Member, Moderation: row.Moderation, New: row.New,
 		}
 	}
 	return t, nil

@@ -37,8 +37,7 @@ type Options struct {
 	MemberAction    Action // "" as post_policy has it
 	NonmemberAction Action // "" as post_policy has it
 	Allowed         []Pattern
-	NewPosts        int       // of a new member that are held first
-	NewSince        time.Time // who was a member before is not new
+	NewPosts        int // of a new member that are held first
 
 	ConfirmUnauthenticated bool
 }
@@ -102,8 +101,8 @@ func (e *OptionError) Error() string {
 	return fmt.Sprintf("%q is no number that can be used here", e.Text)
 }
 
-// NewSince is the key under which the moment is kept from which on members are new. It is not for people to
-// set.
+// NewSince is the key under which the moment is kept from which on members are new, who joined before is not.
+// It is not for people to set.
 const NewSince = "new_member_since"
 
 // ReadOptions reads what a list chose, by key; what it did not choose has its default. The error is an
@@ -118,9 +117,6 @@ func ReadOptions(values map[string]string) (Options, error) {
 		if err := option.read(&o, value); err != nil {
 			return Options{}, err
 		}
-	}
-	if since, err := time.Parse(time.RFC3339, values[NewSince]); err == nil {
-		o.NewSince = since
 	}
 	return o, nil
 }

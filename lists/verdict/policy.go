@@ -142,6 +142,8 @@ func confirmAnswers() []string { return []string{ConfirmMissing} }
 
 func asksAuthor(f *Facts) bool { return f.Options.ConfirmUnauthenticated }
 
+func needAnyAuthentication(*Facts) Need { return NeedAuthentication }
+
 func askConfirm(f *Facts) finding {
 	if f.AsAuthor || f.Authentication.Aligned {
 		return passed()

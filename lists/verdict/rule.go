@@ -41,8 +41,6 @@ type rule struct {
 	answers func() []string // beside Passed: what it can say
 }
 
-func needs(n Need) func(*Facts) Need { return func(*Facts) Need { return n } }
-
 // rules is the one table of what is asked, and in which order. docs/settings.md is made from it.
 func rules() [ruleCount]rule {
 	return [ruleCount]rule{
@@ -68,7 +66,7 @@ func rules() [ruleCount]rule {
 		{name: RuleNewcomer, when: hasNewcomers, ask: askNewcomer, answers: newcomerAnswers},
 		{name: RuleAllowed, when: asksAllowed, needs: needNeighbour, ask: askAllowed, answers: allowedAnswers},
 		{name: RulePolicy, ask: askPolicy, answers: policyAnswers},
-		{name: RuleConfirm, when: asksAuthor, needs: needs(NeedAuthentication), ask: askConfirm, answers: confirmAnswers},
+		{name: RuleConfirm, when: asksAuthor, needs: needAnyAuthentication, ask: askConfirm, answers: confirmAnswers},
 	}
 }
 
