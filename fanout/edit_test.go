@@ -61,7 +61,7 @@ func TestForwardedPost(t *testing.T) {
 	w, s := newWorld(t), newSink(t)
 	list := w.list("dev", 1)
 	raw := attached(3 << 20)
-	id := w.post(list, raw)
+	id := w.post(list, "Approved: secret\r\n"+raw)
 	w.exec(`UPDATE post SET state = 'held', accepted = NULL WHERE id = $1`, id)
 	w.exec(`INSERT INTO notice (id, list, kind, address, params) VALUES (gen_random_uuid(), $1, 'post-forwarded', 'expert@x.example', $2)`,
 		list, map[string]string{"Post": id.String(), "Author": "ann@a.example"})

@@ -13,7 +13,7 @@ import (
 	"muster/lists/dkim"
 )
 
-// composeForwarded makes the message of a notice that has a post with it, as the post came in. It is made in
+// composeForwarded makes the message of a notice that has a post with it, as the post came in but for a moderator's password. It is made in
 // a file like any long message: what it has in memory at a time is a piece.
 func composeForwarded(ctx context.Context, pool *pgxpool.Pool, s *scribe, l *library) (m *message, err error) {
 	var params lists.PostForwardedParams
@@ -49,7 +49,11 @@ func composeForwarded(ctx context.Context, pool *pgxpool.Pool, s *scribe, l *lib
 	if err := s.body(h.Bytes()); err != nil {
 		return nil, err
 	}
-	if err := eachPiece(ctx, pool, params.Post, s.body); err != nil {
+	attached := lists.NewDiscreet(pieceWriter(s.body))
+	if err := eachPiece(ctx, pool, params.Post, func(p []byte) error { _, err := attached.Write(p); return err }); err != nil {
+		return nil, err
+	}
+	if err := attached.Flush(); err != nil {
 		return nil, err
 	}
 	if err := s.body([]byte("\r\n--" + boundary + "--\r\n")); err != nil {
@@ -59,6 +63,17 @@ func composeForwarded(ctx context.Context, pool *pgxpool.Pool, s *scribe, l *lib
 		return nil, err
 	}
 	return s.message, nil
+}
+
+// pieceWriter is a writer of those that a function takes.
+type pieceWriter func(piece []byte) error
+
+// Write is io.Writer's.
+func (f pieceWriter) Write(p []byte) (int, error) {
+	if err := f(p); err != nil {
+		return 0, err
+	}
+	return len(p), nil
 }
 
 // writeForwardedHead writes the text of the notice, and what says that a message follows (RFC 2046 §5.2.1,

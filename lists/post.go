@@ -3,7 +3,6 @@ package lists
 import (
 	"context"
 	"fmt"
-	"io"
 	"strings"
 	"time"
 
@@ -184,26 +183,4 @@ func noSuchPost() *Error { return Errorf(NotFound, "post.unknown", "there is no 
 
 func deniedModerate(l List) *Error {
 	return Errorf(Denied, "list.denied.moderate", "only those who moderate %s may see that", l.Address())
-}
-
-// WriteRaw writes the message of a post as it came in, piece by piece.
-func (s *Service) WriteRaw(ctx context.Context, by Actor, p Post, w io.Writer) error {
-	if _, err := s.moderate(ctx, s.pool, by, p.ListID); err != nil {
-		return err
-	}
-	for n := 0; ; n++ {
-		piece, err := selectPiece(ctx, s.pool, p, n)
-		if noRows(err) {
-			if n == 0 {
-				return noSuchPost()
-			}
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("piece %d of post %s: %w", n, p.ID, err)
-		}
-		if _, err := w.Write(piece); err != nil {
-			return err
-		}
-	}
 }

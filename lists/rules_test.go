@@ -1,6 +1,7 @@
 package lists_test
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 	"testing"
@@ -135,7 +136,12 @@ func TestApproved(t *testing.T) {
 	if _, _, params := s.audited(); strings.Contains(fmt.Sprint(params), "argon2id") || strings.Contains(fmt.Sprint(params), password) {
 		t.Errorf("audited %v", params)
 	}
-	s.wantRuled(letterOf("1", "eve@evil.example", "Approved: "+password+"\n", ""), "accepted by approved")
+	m := letterOf("1", "eve@evil.example", "Approved: "+password+"\nX-APPROVED :\n "+password+"\nSubject: approved\n", "Approved: of course\n")
+	p, _ := s.kept(s.wantRuled(m, "accepted by approved").Post)
+	var raw bytes.Buffer
+	if err := s.WriteRaw(t.Context(), as("owner@a.example"), p, &raw); err != nil || strings.Contains(raw.String(), password) || !strings.HasSuffix(raw.String(), "\r\nSubject: approved\r\n\r\nApproved: of course\r\n") {
+		t.Errorf("%v\n%s", err, raw.String())
+	}
 	s.wantRuled(letterOf("2", "ann@a.example", "X-Approve: wrong\n", ""), "held by emergency")
 	s.wantRuled(letterOf("3", "ann@a.example", "", "Approved: "+password+"\n\nHello\n"), "held by approved")
 	s.wantRuled(letterOf("4", "ann@a.example", "", ""), "held by emergency")

@@ -132,7 +132,7 @@ func OptionTable() []Option {
 func earlyOptions() []Option {
 	return []Option{
 		{Key: "approve_password", Rule: RuleApproved, Secret: true, Text: "a password of at least 10 characters, or none; - reads it from standard input", read: readText(func(o *Options) *string { return &o.Password }),
-			Doc: "Who writes it into a header field Approved posts without being asked anything more. The field is in no copy. After 20 wrong ones of a client in an hour, or 500 of all, none is looked at. Only a hash is kept; the message as it came in keeps the field, for those who moderate."},
+			Doc: "Who writes it into a header field Approved posts without being asked anything more. The field is in no copy, and not shown with the post. After 20 wrong ones of a client in an hour, or 500 of all, none is looked at. Only a hash is kept with the list."},
 		{Key: "emergency", Rule: RuleEmergency, Values: []string{"true", "false"}, Default: "false", read: readBool(func(o *Options) *bool { return &o.Emergency }),
 			Doc: "While true, every post that would go out is held, those of owners and moderators too."},
 		{Key: "dmarc_fail", Rule: RuleAuthentication, Values: anyAction(), Default: "accept", read: readAction(func(o *Options) *Action { return &o.DMARCFail }),
