@@ -13,9 +13,9 @@ import (
 )
 
 // authenticate finds out who vouches for the message, and asks the rules again with that. It is not done
-// for what all refuse as it is: a stranger's mail is not worth the questions.
+// for what all refuse or discard as it is: a stranger's mail is not worth the questions.
 func (a *acceptance) authenticate(ctx context.Context) error {
-	if a.s.cfg.MailAuth == nil || !slices.ContainsFunc(a.parts, func(p *part) bool { return (p.isRead() || p.isCommand()) && p.outcome.Refusal == nil }) {
+	if a.s.cfg.MailAuth == nil || !slices.ContainsFunc(a.parts, (*part).isTaken) {
 		return nil
 	}
 	if err := a.look(ctx); err != nil {
@@ -32,6 +32,11 @@ func (a *acceptance) authenticate(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// isTaken says whether somebody may read the message for this part, or it gives commands.
+func (p *part) isTaken() bool {
+	return (p.isRead() || p.isCommand()) && p.outcome.Refusal == nil && p.decision.Action != verdict.Discard
 }
 
 // look finds out who vouches for the message, once.

@@ -1,7 +1,5 @@
 package verdict
 
-import "slices"
-
 // Rules, in the order they are asked. The rule that decides is the reason of the Decision.
 const (
 	RuleFrom           = "from"           // From is one field with one address
@@ -81,7 +79,9 @@ func Rules() []RuleInfo {
 	infos := make([]RuleInfo, 0, ruleCount)
 	for _, r := range rules() {
 		answers := r.answers()
-		if r.name != RulePolicy && !slices.Contains(answers, Passed) {
+		switch r.name {
+		case RuleEmergency, RuleOverride, RulePolicy: // always find something where they are asked
+		default:
 			answers = append([]string{Passed}, answers...)
 		}
 		infos = append(infos, RuleInfo{Name: r.name, Answers: answers})

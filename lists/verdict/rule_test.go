@@ -70,6 +70,7 @@ func text(s string) func(*verdict.Facts) { return func(f *verdict.Facts) { f.Tex
 // TestRules: each rule with what it is set by, what it finds, and what it leaves alone.
 func TestRules(t *testing.T) {
 	t.Parallel()
+	said := map[string]bool{}
 	approved := header("Approved: secret")
 	for _, tt := range []struct {
 		name   string
@@ -78,6 +79,16 @@ func TestRules(t *testing.T) {
 		want   string // action, code and answer
 	}{
 		{"a plain post", nil, nil, "accept member member"},
+		{"of anyone", nil, []func(*verdict.Facts){stranger, func(f *verdict.Facts) { f.Policy = "anyone" }}, "accept anyone anyone"},
+		{"to be read first", nil, []func(*verdict.Facts){func(f *verdict.Facts) { f.Policy = "moderators" }}, "hold moderation moderation"},
+		{"larger than the server takes", nil, []func(*verdict.Facts){func(f *verdict.Facts) { f.MaxSize = 999 }}, "reject size too-big"},
+		{"a list with a password, and none in the post", []string{"approve_password=hash"}, []func(*verdict.Facts){func(f *verdict.Facts) { f.Have &^= verdict.NeedPassword }}, "accept member member"},
+		{"of whom nothing is known", []string{"dmarc_fail=reject"}, nil, "accept member member"},
+		{"a header rule of the site", []string{"header_rules=accept Subject tulips"}, []func(*verdict.Facts){func(f *verdict.Facts) { f.SiteRules = options(t, "header_rules=reject Subject tulips").HeaderRules }}, "reject header site"},
+		{"no command", []string{"misplaced_command=hold"}, nil, "accept member member"},
+		{"a command to join", []string{"misplaced_command=hold"}, []func(*verdict.Facts){func(f *verdict.Facts) { *f = subject(*f, "join") }}, "hold command join"},
+		{"a question", []string{"misplaced_command=discard"}, []func(*verdict.Facts){func(f *verdict.Facts) { *f = subject(*f, "help") }}, "discard command other"},
+		{"a member who is discarded", nil, []func(*verdict.Facts){func(f *verdict.Facts) { f.Standing.Moderation = verdict.Discard }}, "discard override discard"},
 		{"banned", nil, []func(*verdict.Facts){func(f *verdict.Facts) {
 			f.Banned, f.Ban = true, &verdict.Ban{Pattern: "@a.example", Site: true, Action: verdict.Discard}
 		}}, "discard ban site"},
@@ -174,7 +185,6 @@ func TestRules(t *testing.T) {
 		{"a stranger without a subject is not held", []string{"no_subject=hold"}, []func(*verdict.Facts){func(f *verdict.Facts) { *f = subject(*f, "") }, stranger}, "reject not-member not-member"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
 			f := facts(t, tt.chosen...)
 			for _, change := range tt.change {
 				change(&f)
@@ -186,7 +196,22 @@ func TestRules(t *testing.T) {
 			if !slices.ContainsFunc(d.Trace, func(s verdict.Step) bool { return s.Decided(d.Code()) && s.Answer == d.Answer }) {
 				t.Errorf("the trace does not say what decided: %+v", d.Trace)
 			}
+			for _, step := range d.Trace {
+				said[step.Rule+" "+step.Answer] = true
+			}
 		})
+	}
+	elsewhere := []string{verdict.RuleFrom, verdict.RuleLoop, verdict.RuleAutomatic, verdict.RuleAuthor} // in TestJudge
+	for _, r := range verdict.Rules() {
+		for _, answer := range r.Answers {
+			if !said[r.Name+" "+answer] && !slices.Contains(elsewhere, r.Name) {
+				t.Errorf("no post makes %s say %s", r.Name, answer)
+			}
+			delete(said, r.Name+" "+answer)
+		}
+	}
+	for step := range said {
+		t.Errorf("%s is not in the table of rules", step)
 	}
 }
 
