@@ -79,7 +79,7 @@ func TestBansKeepOut(t *testing.T) {
 	if err := s.Subscribe(t.Context(), lists.Subscription{List: l.ID, Mailbox: box(t, "bot9@b.example"), How: lists.ConsentWeb}); err != nil {
 		t.Fatal(err)
 	}
-	if n := one[int](s, `SELECT count(*) FROM token`) + one[int](s, `SELECT count(*) FROM notice WHERE kind = 'join-confirm'`); n != 0 {
+	if n := one[int](s, `SELECT count(*) FROM token WHERE purpose = 'join'`) + one[int](s, `SELECT count(*) FROM notice WHERE kind = 'join-confirm'`); n != 0 {
 		t.Error("who is banned was asked to confirm")
 	}
 	for _, pattern := range []string{`^bot\d+@`, "@SPAM.example", "@*.spam.example"} {
@@ -234,7 +234,7 @@ func TestWhoMayPostWithoutBeingAMember(t *testing.T) {
 	s.wantRuled(letterOf("5", "eve@evil.example", "", ""), "held by not-member")
 	s.set(l, "nonmember_action=confirm")
 	out = s.wantRuled(letterOf("6", "eve@evil.example", "", ""), "held by not-member")
-	if got := one[string](s, `SELECT state || ' ' || ruled FROM post WHERE id = $1`, out.Post); got != "held confirm" {
+	if got := one[string](s, `SELECT state || ' ' || ruled FROM post WHERE id = $1`, out.Post); got != "unconfirmed confirm" {
 		t.Errorf("to be confirmed: %s", got)
 	}
 	if _, err := s.ReleasePost(t.Context(), as("owner@a.example"), out.Post); err != nil {
