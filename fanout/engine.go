@@ -297,8 +297,8 @@ func (e *Engine) serve(ctx context.Context, node int64, resolver Resolver) (err 
 
 // start starts what makes work for the traffic.
 func (e *Engine) start(soft context.Context, busy *sync.WaitGroup, t *traffic, dead bell) {
-	p := &planner{pool: e.pool, log: e.log, relays: t.router.relays, made: t.hungry, fresh: t.fresh}
-	s := &sweeper{pool: e.pool, log: e.log, pack: e.pack, made: t.hungry, plan: e.woken.ring}
+	p := &planner{pool: e.pool, log: e.log, relays: t.router.relays, made: t.hungry, fresh: t.fresh, closing: t.closing}
+	s := &sweeper{pool: e.pool, log: e.log, pack: e.pack, made: t.hungry, plan: e.woken.ring, closing: t.closing}
 	busy.Go(func() { p.run(soft, e.woken, e.cfg.pace.poll) })
 	busy.Go(func() { s.run(soft, dead, e.cfg.pace.sweep) })
 	busy.Go(t.dispatch)
@@ -339,6 +339,7 @@ func (e *Engine) traffic(node int64, c *committer, b *beat, resolver Resolver) *
 		held:        map[int64]*atomic.Bool{},
 		ended:       map[line]struct{}{},
 		fresh:       newFreshShards(),
+		closing:     new(closing),
 	}
 }
 

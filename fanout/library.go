@@ -131,7 +131,8 @@ func (v *volume) fill(m *message, err error) {
 	}
 }
 
-func (l *library) giveBack(fanout int64) {
+// giveBack says whether nobody reads the message any more.
+func (l *library) giveBack(fanout int64) (last bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	v := l.shelf[fanout]
@@ -141,6 +142,7 @@ func (l *library) giveBack(fanout int64) {
 		l.remove(fanout)
 	}
 	l.tidy()
+	return v.readers == 0
 }
 
 // spoil is told of a message whose file cannot be read. Once all have given it back it is composed

@@ -46,11 +46,12 @@ func destDomain(domain string) string { return "mx:" + domain }
 
 // planner makes shards of posts and notices.
 type planner struct {
-	pool   *pgxpool.Pool
-	log    *slog.Logger
-	relays relayGroups
-	made   func() // told after each commit that made shards
-	fresh  *freshShards
+	pool    *pgxpool.Pool
+	log     *slog.Logger
+	relays  relayGroups
+	made    func() // told after each commit that made shards
+	fresh   *freshShards
+	closing *closing // told of plans that are made to their end
 
 	known map[string]int64 // destinations of relays, and destMixed
 	alone int              // how many posts are begun one by one yet: one of them cannot be
@@ -291,6 +292,11 @@ func (p *planner) steps(ctx context.Context, tx pgx.Tx, plans ...*planRow) ([]*n
 	}
 	if err := insertShards(ctx, tx, made...); err != nil {
 		return nil, err
+	}
+	for _, plan := range plans {
+		if plan.PlanList > len(plan.Lists) {
+			p.closing.add(plan.ID)
+		}
 	}
 	return made, savePlans(ctx, tx, plans)
 }

@@ -108,9 +108,11 @@ type share struct {
 }
 
 // sqlLevel is the turn that is being sent now at a destination d: the last one claimed, unless what is
-// ready is further away from it than the longest step.
+// ready is further away from it than the longest step. What is ready before it goes first, wherever new
+// shards are put between it and what comes after; and it is there in the index that all that was claimed has left
+// its entries.
 const sqlLevel = `GREATEST(d.turn, (SELECT r.turn FROM shard r
-				WHERE r.dest = d.id AND r.state = 'ready' AND r.turn > 0 ORDER BY r.turn LIMIT 1) - 16)`
+				WHERE r.dest = d.id AND r.state = 'ready' AND r.turn > d.turn ORDER BY r.turn LIMIT 1) - 16)`
 
 // queueTurns asks for a turn for each new shard at its destination, and whether it is queued there: an
 // older post of the list is before it.

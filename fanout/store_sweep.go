@@ -123,42 +123,63 @@ type openFanout struct {
 	id      int64
 }
 
-// What is left of each is looked up by itself, with a limit, so that PostgreSQL goes to it in the index
-// whatever statistics say.
-const sqlFinish = `
-		WITH page AS MATERIALIZED (
-			SELECT f.id, f.expires FROM fanout f
-			WHERE f.finished IS NULL AND f.expires >= $1 AND (f.expires, f.id) > ($1, $2)
-			ORDER BY f.expires, f.id LIMIT $3),
+// sqlClose closes the fan-outs of a page that are through. Each is looked up by itself, with a limit, so that
+// PostgreSQL goes to it and to what is left of it in an index.
+const sqlClose = `
 		through AS MATERIALIZED (
-			SELECT f.id FROM page p JOIN fanout f ON f.id = p.id
-			WHERE f.finished IS NULL AND f.planned IS NOT NULL AND f.error = ''
-				AND (SELECT s.id FROM shard s WHERE s.fanout = f.id AND s.state <> 'done' LIMIT 1) IS NULL
-				AND (SELECT d.member FROM delivery d WHERE d.fanout = f.id AND d.state = 'deferred' LIMIT 1) IS NULL
-			ORDER BY f.id FOR NO KEY UPDATE OF f SKIP LOCKED),
+			SELECT t.* FROM page p CROSS JOIN LATERAL (
+				SELECT f.id, f.post, f.notice FROM fanout f
+				WHERE f.id = p.id AND f.finished IS NULL AND f.planned IS NOT NULL AND f.error = ''
+					AND (SELECT s.id FROM shard s WHERE s.fanout = f.id AND s.state <> 'done' LIMIT 1) IS NULL
+					AND (SELECT d.member FROM delivery d WHERE d.fanout = f.id AND d.state = 'deferred' LIMIT 1) IS NULL
+				LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED) t),
 		let AS (
-			DELETE FROM hold h USING fanout f, through WHERE f.id = through.id AND h.post = f.post),
+			DELETE FROM hold h USING through WHERE h.post = through.post),
 		forgotten AS (
-			UPDATE notice n SET params = '{}' FROM fanout f JOIN through ON through.id = f.id WHERE n.id = f.notice),
+			UPDATE notice n SET params = '{}' FROM through WHERE n.id = through.notice),
 		closed AS (
 			UPDATE fanout f SET finished = now(), delivered = t.sent, dropped = t.dropped,
 				bounced = GREATEST(f.copies - t.sent - t.dropped, 0)
 			FROM (
-				SELECT through.id, COALESCE(sum(s.sent), 0) AS sent, COALESCE(sum(s.dropped), 0) AS dropped
-				FROM through LEFT JOIN shard s ON s.fanout = through.id GROUP BY through.id) t
-			WHERE f.id = t.id)
+				SELECT through.id, c.sent, c.dropped FROM through CROSS JOIN LATERAL (
+					SELECT COALESCE(sum(s.sent), 0) AS sent, COALESCE(sum(s.dropped), 0) AS dropped
+					FROM shard s WHERE s.fanout = through.id) c) t
+			WHERE f.id = t.id)`
+
+const sqlFinish = `
+		WITH page AS MATERIALIZED (
+			SELECT f.id, f.expires FROM fanout f
+			WHERE f.finished IS NULL AND f.expires >= $1 AND (f.expires, f.id) > ($1, $2)
+			ORDER BY f.expires, f.id LIMIT $3),` + sqlClose + `
 		SELECT expires, id FROM page ORDER BY expires, id OFFSET $3 - 1`
+
+const sqlFinishThese = `
+		WITH page AS MATERIALIZED (SELECT DISTINCT u.id FROM unnest($1::bigint[]) AS u(id) ORDER BY u.id),` + sqlClose + `
+		SELECT count(*) FROM through`
+
+// Tables that were empty when a plan was made and kept are read from end to end for each fan-out, a thousand times
+// a sweep, when they have grown. So these are planned each time, by how large the tables are, which costs a
+// millisecond.
+const planEachTime = pgx.QueryExecModeCacheDescribe
 
 // finishFanouts closes the books on fan-outs of which nothing is left to do, among the next limit that
 // are open, and returns the last of these; zero: they were the last there are. The copies that were not
 // delivered, and whose members had not left, have bounced: nobody needs to count them. What a notice said is
 // forgotten then: there are links in it that sign in, confirm or leave.
 func finishFanouts(ctx context.Context, q querier, after openFanout, limit int) (last openFanout, err error) {
-	err = q.QueryRow(ctx, sqlFinish, after.expires, after.id, limit).Scan(&last.expires, &last.id)
+	err = q.QueryRow(ctx, sqlFinish, planEachTime, after.expires, after.id, limit).Scan(&last.expires, &last.id)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return openFanout{}, fmt.Errorf("finished fan-outs: %w", err)
 	}
 	return last, nil
+}
+
+// finishThese is finishFanouts for some of which nothing may be left to do. It returns how many it closed.
+func finishThese(ctx context.Context, q querier, fanouts []int64) (n int64, err error) {
+	if err := q.QueryRow(ctx, sqlFinishThese, planEachTime, fanouts).Scan(&n); err != nil {
+		return 0, fmt.Errorf("fan-outs that may be finished: %w", err)
+	}
+	return n, nil
 }
 
 // pruneFanouts deletes notices and, of posts, the shards, deliveries, reports and journals whose fan-outs were

@@ -3,6 +3,7 @@ package fanout
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -18,8 +19,11 @@ type sweeper struct {
 	pack *packer
 	made func()     // told when shards became ready
 	seen line       // the last whose queue was looked at
-	open openFanout // the last that might have been through
-	plan func()     // told when posts are to be planned
+	open openFanout // the last that was looked at
+
+	closing *closing // that may be through
+	expired bool     // some ran out of time, and are not looked at yet
+	plan    func()   // told when posts are to be planned
 }
 
 // run sweeps every so often, and when it is woken because a node was found dead.
@@ -99,6 +103,7 @@ func (s *sweeper) expire(ctx context.Context) (bool, error) {
 		if err != nil || n+m == 0 {
 			return false, err
 		}
+		s.expired = true
 	}
 }
 
@@ -161,12 +166,30 @@ func carryDue(ctx context.Context, tx pgx.Tx, due []dueCopy, givenUp string) err
 	return nil
 }
 
-// finishPage is how many open fan-outs a sweep looks at.
-const finishPage = 2000
+// How many open fan-outs a sweep looks at, beside those that may be through.
+const (
+	finishPage = 2000 // where something ended that nobody is told of
+	finishFew  = 200
+)
 
-// finish goes on where the last sweep ended, so that what a sweep costs does not grow with what waits.
+// finish closes what may be through, and goes through the others from where the last sweep ended, so that what
+// a sweep costs does not grow with what waits.
 func (s *sweeper) finish(ctx context.Context) (bool, error) {
-	last, err := finishFanouts(ctx, s.pool, s.open, finishPage)
+	ended := s.closing.take()
+	for ids := range slices.Chunk(ended, finishPage) {
+		if _, err := finishThese(ctx, s.pool, ids); err != nil {
+			s.closing.add(ended...)
+			return false, err
+		}
+	}
+	page := finishFew
+	if s.expired {
+		page = finishPage
+	}
+	last, err := finishFanouts(ctx, s.pool, s.open, page)
 	s.open = last
+	if err == nil && last == (openFanout{}) {
+		s.expired = false
+	}
 	return false, err
 }

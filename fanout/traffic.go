@@ -55,6 +55,7 @@ type traffic struct {
 	listened time.Time                // when that was read
 	ended    map[line]struct{}        // where runs have ended since the dispatcher looked
 	fresh    *freshShards
+	closing  *closing // fan-outs that may be through
 }
 
 // maxLoading is how many shards are read from the database at a time.
@@ -384,8 +385,8 @@ func (t *traffic) dismiss(r *run) {
 	if before {
 		return
 	}
-	if r.message != nil {
-		t.library.giveBack(r.Fanout)
+	if r.message != nil && t.library.giveBack(r.Fanout) {
+		t.closing.add(r.Fanout)
 	}
 	t.finished(r)
 	r.lane.returned()
