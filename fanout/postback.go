@@ -57,7 +57,8 @@ type postback struct {
 	first    net.Conn // for the first request
 	offers   smtpclient.Extensions
 	encoder  encoder
-	answers  [2]smtpclient.Answer // of the batch at hand, and of the one before
+	answers  [2]smtpclient.Answer // of the batch at hand, and of the one before, which is read after the next has begun
+	at       int                  // which is that of the batch at hand
 	batch    *batch
 	sent     int
 
@@ -149,14 +150,14 @@ func (p *postback) take() net.Conn {
 // begin notes what is to be posted: all of it goes in finish.
 func (p *postback) begin(b *batch) error {
 	p.batch = b
-	p.answers[0], p.answers[1] = p.answers[1], p.answers[0]
-	a := &p.answers[0]
+	p.at = 1 - p.at
+	a := &p.answers[p.at]
 	a.Rcpt = append(a.Rcpt[:0], make([]*smtp.Reply, len(b.envelope.To))...)
 	a.Each, a.Accepted = a.Each[:0], len(a.Rcpt)
 	return nil
 }
 
-func (p *postback) answer() (*smtpclient.Answer, error) { return &p.answers[0], nil }
+func (p *postback) answer() (*smtpclient.Answer, error) { return &p.answers[p.at], nil }
 
 func (p *postback) text(*batch) error { return nil }
 
@@ -166,7 +167,7 @@ func (p *postback) finish(next *batch) (*smtp.Reply, error) {
 	b := p.batch
 	p.batch = nil
 	p.sent++
-	a := &p.answers[0]
+	a := &p.answers[p.at]
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	if !p.underWay(cancel) {

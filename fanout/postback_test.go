@@ -150,6 +150,45 @@ func TestPostback(t *testing.T) {
 	}
 }
 
+// Of transactions that follow one another on a connection each has its own outcomes.
+func TestPostbackOutcomesInARow(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	list := w.list("dev", 1)
+	const members = 20
+	for i := range members {
+		w.member(list, fmt.Sprintf("%s%02d@x.example", []string{"gone", "here", "full"}[i%3], i))
+	}
+	s := newWebSink(t)
+	s.answer = func(w http.ResponseWriter, p *posted) bool {
+		return outcomes(w, p, func(address string) postedOutcome {
+			switch address[:4] {
+			case "gone":
+				return postedOutcome{Outcome: "bounced", Status: "5.1.1", Text: "no such user"}
+			case "full":
+				return postedOutcome{Outcome: "deferred", Status: "4.2.2", Text: "mailbox full"}
+			}
+			return postedOutcome{Outcome: "delivered"}
+		})
+	}
+	s.Start()
+	c := w.config(nil)
+	c.Relays = s.relay(t, "")
+	w.post(list, testMessage)
+	w.start(c)
+	eventually(t, "an outcome for each", func() bool {
+		return w.count(`SELECT coalesce(sum(done), 0) FROM shard`) == members
+	})
+	for state, want := range map[string]int{"failed": 7, "deferred": 6} {
+		if n := w.count(`SELECT count(*) FROM delivery WHERE state = $1`, state); n != want {
+			t.Errorf("%d are %s, want %d", n, state, want)
+		}
+	}
+	if n := w.count(`SELECT sum(sent) FROM shard`); n != 7 {
+		t.Errorf("%d were delivered", n)
+	}
+}
+
 // What is not a clear answer bounces nobody, and what means all of the mail leaves the receiver alone.
 func TestPostbackAnswers(t *testing.T) {
 	t.Parallel()

@@ -2,6 +2,7 @@ package fanout
 
 import (
 	"context"
+	"sync"
 	"time"
 )
 
@@ -11,7 +12,7 @@ import (
 // freed, and another worker takes the place of the one that waits.
 
 // standBy sees to who waits behind the end of a batch. The function it returns is called when that is over,
-// whatever came of it.
+// whatever came of it, and may be called again.
 func (w *worker) standBy(b *batch) (over func()) {
 	if !w.lane.mixed {
 		return func() {}
@@ -21,14 +22,14 @@ func (w *worker) standBy(b *batch) (over func()) {
 		defer close(done)
 		w.stepAside(b)
 	})
-	return func() {
+	return sync.OnceFunc(func() {
 		if timer.Stop() {
 			return
 		}
 		<-done
 		w.lane.stepBack()
 		w.surplus = true // somebody has its place
-	}
+	})
 }
 
 // stepAside lets others go on while the worker waits for its server, and does nothing else.

@@ -68,6 +68,7 @@ func (w *worker) transact(b *batch) *batch {
 		return nil
 	}
 	over := w.standBy(b)
+	defer over() // a panic would leave the timer to a worker that is gone
 	reply, err := conn.finish(next)
 	over()
 	b.each(answer.Each)
