@@ -20,18 +20,20 @@ func (s *Site) showMember(v *visit) error {
 	if err != nil {
 		return errNoPage
 	}
-	return s.renderMember(v, http.StatusOK, a, nil)
+	return s.renderMember(v, http.StatusOK, a, nil, nil)
 }
 
-func (s *Site) renderMember(v *visit, code int, a smtp.Address, errs formErrors) error {
+// renderMember fills the form with what is set, or with what was tried and what was wrong with it.
+func (s *Site) renderMember(v *visit, code int, a smtp.Address, errs formErrors, tried []lists.Change) error {
 	m, err := s.lists.Member(v.Request().Context(), v.actor, v.list.ID, a)
 	if err != nil {
 		return err
 	}
 	p := memberPage{listFrame: v.listFrame("members"), Member: m, Errors: errs}
+	value := valueOf(tried, m.Get)
 	for _, setting := range lists.MemberSettings() {
-		if len(setting.Values) > 0 {
-			p.Settings = append(p.Settings, v.settingInput("member", setting, m.Get(setting.Key), errs[setting.Key]))
+		if setting.Key != "name" { // it has an input of its own
+			p.Settings = append(p.Settings, v.settingInput("member", setting, value(setting.Key), errs[setting.Key]))
 		}
 	}
 	return v.show(code, "member", p)
@@ -48,11 +50,11 @@ func (s *Site) saveMember(v *visit) error {
 	}
 	changes := readChanges(form, lists.MemberSettings())
 	if _, err := s.lists.SetMember(v.Request().Context(), v.actor, v.list.ID, a, changes); err != nil {
-		errs, code, err := v.refused(err, "name")
+		errs, code, err := v.refused(err, settingKeys(lists.MemberSettings())...)
 		if err != nil {
 			return err
 		}
-		return s.renderMember(v, code, a, errs)
+		return s.renderMember(v, code, a, errs, changes)
 	}
 	return v.done(v.manageURL("members"), "member.saved", "Address", a.String())
 }

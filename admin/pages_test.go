@@ -44,6 +44,7 @@ func samplePages() map[string]any {
 		"signin-link": signInLinkPage{frame: f, Token: evil, Address: evil},
 		"error":       errorPage{frame: f, Status: 404, What: evil, Advice: evil},
 		"account":     accountPage{frame: f, Sessions: []lists.Session{{ID: 1, Made: ago, Seen: now, Client: evil}}, Errors: errs},
+		"mine":        minePage{frame: f, List: list, Address: evil, Others: []string{evil}, Settings: []settingInput{text, {Key: "mode", Error: evil, Choices: input.Choices}}, Errors: errs},
 		"manage":      managePage{frame: f, All: true, Lists: []myList{{List: list, Rights: all}}, First: true, Next: evil},
 		"new":         newListPage{frame: f, Form: newListForm{evil, evil, evil, evil}, Errors: errs},
 		"settings":    settingsPage{listFrame: lf, Settings: []settingInput{text, input}, Errors: errs},

@@ -27,6 +27,8 @@ func (s *Site) routes() {
 	s.post("/signin/:token", anyone, form, s.signInByLink)
 	s.post("/signout", anyone, form, s.signOut)
 
+	s.get(list+"/mine", signedIn, s.showMine)
+	s.post(list+"/mine", signedIn, form, s.saveMine)
 	s.get("/account", signedIn, s.showAccount)
 	s.post("/account/password", signedIn, form, s.changePassword)
 	s.post("/account/sessions/end", signedIn, form, s.endSession)

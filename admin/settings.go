@@ -88,7 +88,7 @@ func (v *visit) settingInput(prefix string, setting lists.Setting, value, wrong 
 	id := prefix + "." + setting.Key
 	in := settingInput{Key: setting.Key, Error: wrong}
 	if len(setting.Values) == 0 {
-		in.Field = templates.Field{Name: setting.Key, Type: "text", Label: v.words.Text(id, nil), Hint: v.words.Text(id+".hint", nil), Value: value, Error: wrong}
+		in.Field = templates.Field{Name: setting.Key, Type: "text", Label: v.words.Text(id, nil), Hint: v.hint(id), Value: value, Error: wrong}
 		switch {
 		case setting.Secret: // nothing typed leaves it as it is
 			in.Field.Type, in.Field.Value, in.Field.Attrs = "password", "", `autocomplete="new-password"`
@@ -99,10 +99,7 @@ func (v *visit) settingInput(prefix string, setting lists.Setting, value, wrong 
 	}
 	known := slices.Contains(setting.Values, value) && value != anyNumber
 	for _, word := range setting.Values {
-		c := choice{Value: word, Label: v.choiceLabel(id, word), Chosen: word == value}
-		if hint := id + "." + word + ".hint"; v.words.Has(hint) {
-			c.Hint = v.words.Text(hint, nil)
-		}
+		c := choice{Value: word, Label: v.choiceLabel(id, word), Hint: v.hint(id + "." + word), Chosen: word == value}
 		if word == anyNumber {
 			c.Chosen = !known
 			in.Number = &number{}
@@ -113,6 +110,14 @@ func (v *visit) settingInput(prefix string, setting lists.Setting, value, wrong 
 		in.Choices = append(in.Choices, c)
 	}
 	return in
+}
+
+// hint explains what has the id, where the catalogue does.
+func (v *visit) hint(id string) string {
+	if id += ".hint"; v.words.Has(id) {
+		return v.words.Text(id, nil)
+	}
+	return ""
 }
 
 // choiceLabel is a value in words: those of the setting, or what the value means everywhere.
@@ -134,7 +139,7 @@ func (s *Site) saveSettingsOf(v *visit, tab string) error {
 	}
 	changes := readChanges(form, settingsOf(tab))
 	if _, err := s.lists.SetList(v.Request().Context(), v.actor, v.list.ID, changes); err != nil {
-		errs, code, err := v.refused(err, settingKeys()...)
+		errs, code, err := v.refused(err, settingKeys(lists.Settings())...)
 		if err != nil {
 			return err
 		}
@@ -174,9 +179,9 @@ func valueOf(changes []lists.Change, before func(key string) string) func(key st
 	}
 }
 
-func settingKeys() []string {
+func settingKeys(table []lists.Setting) []string {
 	var keys []string
-	for _, setting := range lists.Settings() {
+	for _, setting := range table {
 		keys = append(keys, setting.Key)
 	}
 	return keys

@@ -42,7 +42,7 @@ func (s *Site) saveSite(v *visit) error {
 	}
 	changes := readChanges(form, lists.SiteSettings())
 	if err := s.lists.SetSite(v.Request().Context(), v.actor, changes); err != nil {
-		errs, code, err := v.refused(err, settingKeys()...)
+		errs, code, err := v.refused(err, settingKeys(lists.SiteSettings())...)
 		if err != nil {
 			return err
 		}

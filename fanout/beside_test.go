@@ -154,6 +154,8 @@ func TestSiblingsLeaveOutOnlyWhoIsServed(t *testing.T) {
 	for name, change := range map[string]string{
 		"stopped":   `UPDATE member SET state = 'user' WHERE list = $a AND key = 'both@x.example'`,
 		"no mail":   `UPDATE member SET mode = 'none' WHERE list = $a AND key = 'both@x.example'`,
+		"away":      `UPDATE member SET away_from = (now() AT TIME ZONE 'UTC')::date - 1, away_until = (now() AT TIME ZONE 'UTC')::date + 1 WHERE list = $a AND key = 'both@x.example'`,
+		"digest":    `UPDATE member SET mode = 'digest' WHERE list = $a AND key = 'both@x.example'`,
 		"left":      `UPDATE member SET left_at = now() WHERE list = $a AND key = 'both@x.example'`,
 		"joined":    `UPDATE member SET joined = now() + interval '1 minute' WHERE list = $a AND key = 'both@x.example'`,
 		"own post":  `UPDATE member SET own_posts = list <> $a, key = 'ann@a.example', address = 'both@x.example' WHERE key = 'both@x.example'`,

@@ -89,12 +89,13 @@ func selectReaches(ctx context.Context, q querier, posts []uuid.UUID) ([]reach, 
 }
 
 // Whoever gets a copy from one of the reaches: an active member of one of its lists when it was accepted
-// and still, whose word is not that of a nearer list of the reach, and who has not left one of them since.
+// and still, who was not on vacation then, whose word is not that of a nearer list of the reach, and who has not left one of them since.
 const sqlNotBeside = `
 			AND NOT EXISTS (
 				SELECT FROM unnest(@reach::int[], @place::int[], @reached::bigint[], @since::timestamptz[]) AS b(reach, place, list, accepted)
 				JOIN member o ON o.list = b.list AND o.key = m.key AND o.left_at IS NULL
 				WHERE o.state = 'active' AND o.mode = 'each' AND o.joined <= b.accepted AND (o.own_posts OR o.key <> @author)
+					AND (o.away_from IS NULL OR (b.accepted AT TIME ZONE 'UTC')::date NOT BETWEEN o.away_from AND o.away_until)
 					AND NOT EXISTS (
 						SELECT FROM unnest(@reach::int[], @place::int[], @reached::bigint[]) AS c(reach, place, list)
 						JOIN member n ON n.list = c.list AND n.key = m.key AND n.left_at IS NULL

@@ -183,6 +183,7 @@ const sqlReach = `
 			SELECT r.n, r.accepted, m.nested, r.depth + 1 FROM reach r
 			JOIN member m ON m.list = r.list AND m.nested IS NOT NULL AND m.left_at IS NULL
 				AND m.state = 'active' AND m.mode = 'each' AND m.joined <= r.accepted
+				AND (m.away_from IS NULL OR (r.accepted AT TIME ZONE 'UTC')::date NOT BETWEEN m.away_from AND m.away_until)
 			JOIN list l ON l.id = m.nested AND l.deleted IS NULL
 			WHERE r.depth < 16),
 		reached AS (
@@ -243,7 +244,7 @@ type memberPage struct {
 }
 
 // selectRecipients reads the next members of the lists that plans are at, by domain: who had joined
-// when the post was accepted, receives, is not the author if the author wants no copy, is in
+// when the post was accepted, receives, was not on vacation then, is not the author if the author wants no copy, is in
 // no nearer list, and gets no copy from a sibling.
 func selectRecipients(ctx context.Context, tx pgx.Tx, pages []memberPage) error {
 	batch := &pgx.Batch{}
@@ -262,7 +263,8 @@ func (page *memberPage) query() (string, pgx.NamedArgs) {
 		SELECT m.id, m.domain, m.address FROM member m
 		WHERE m.list = @list AND m.left_at IS NULL AND m.state = 'active' AND m.mode = 'each'
 			AND (m.domain, m.id) > (@domain, @member) AND m.joined <= @accepted AND m.nested IS NULL
-			AND (m.own_posts OR m.key <> @author)`
+			AND (m.own_posts OR m.key <> @author)
+			AND (m.away_from IS NULL OR @day::date NOT BETWEEN m.away_from AND m.away_until)`
 	// Who was in a nearer list is left to it, even with delivery stopped there: what somebody said
 	// nearer to the list counts. Asked as of the acceptance, so that no step answers differently.
 	const nested = `
@@ -276,6 +278,7 @@ func (page *memberPage) query() (string, pgx.NamedArgs) {
 	args := pgx.NamedArgs{
 		"list": p.Lists[p.PlanList-1], "domain": p.PlanDomain, "member": p.PlanMember,
 		"accepted": p.Accepted, "author": page.author, "limit": page.limit,
+		"day": p.Accepted.UTC(),
 	}
 	text := one
 	if p.PlanList > 1 {

@@ -8,8 +8,10 @@ import (
 
 // Values of a member's mode: what is sent.
 const (
-	ModeEach = "each" // each post
-	ModeNone = "none" // nothing; the member may post and read
+	ModeEach    = "each"    // each post
+	ModeDigest  = "digest"  // no single posts: digests, once there are any
+	ModeSummary = "summary" // no single posts: summaries, once there are any
+	ModeNone    = "none"    // nothing; the member may post and read
 )
 
 // Values of a member's state: whether mail is sent, and who stopped it.
@@ -40,8 +42,10 @@ type Member struct {
 	Score    int
 	Joined   time.Time
 
-	Moderation string // what becomes of their posts, an action of verdict; "" for ModerationDefault
-	Released   int    // of their posts so many were held as a new member's and let go
+	Moderation string     // what becomes of their posts, an action of verdict; "" for ModerationDefault
+	Released   int        // of their posts so many were held as a new member's and let go
+	AwayFrom   *time.Time `db:"away_from"` // the first day of a vacation, and the last; nil without one
+	AwayUntil  *time.Time `db:"away_until"`
 }
 
 // Mailbox is the member as a name with an address.

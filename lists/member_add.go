@@ -35,8 +35,7 @@ func (s *Service) AddMember(ctx context.Context, by Actor, listID int64, n NewMe
 	if n.Mode == "" {
 		n.Mode = ModeEach
 	}
-	if n.Mode != ModeEach && n.Mode != ModeNone {
-		_, err := checkChange(MemberSettings(), Change{"mode", n.Mode})
+	if _, err := checkChange(MemberSettings(), Change{"mode", n.Mode}); err != nil {
 		return Member{}, err
 	}
 	var m Member

@@ -24,6 +24,19 @@ func (s *Service) Member(ctx context.Context, by Actor, listID int64, a smtp.Add
 	return m, memberError(l, a, err)
 }
 
+// OwnMembers are the memberships that the actor's own addresses have of a list.
+func (s *Service) OwnMembers(ctx context.Context, by Actor, listID int64) ([]Member, error) {
+	l, _, err := s.see(ctx, s.pool, by, listID)
+	if err != nil {
+		return nil, err
+	}
+	found, err := selectMembersOf(ctx, s.pool, listID, by.Keys)
+	if err != nil {
+		return nil, fmt.Errorf("own memberships of %s: %w", l.Address(), err)
+	}
+	return found, nil
+}
+
 // SetMember changes what is set of a member, all or none. Members may do it for themselves, but
 // cannot lift what a moderator stopped.
 func (s *Service) SetMember(ctx context.Context, by Actor, listID int64, a smtp.Address, changes []Change) (Member, error) {
@@ -92,6 +105,8 @@ func (m Member) Get(key string) string {
 		return strconv.FormatBool(m.OwnPosts)
 	case "moderation":
 		return cmp.Or(m.Moderation, ModerationDefault)
+	case "vacation":
+		return formatVacation(m.AwayFrom, m.AwayUntil)
 	}
 	return ""
 }

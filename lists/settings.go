@@ -83,14 +83,16 @@ func ListSettings() []Setting {
 func MemberSettings() []Setting {
 	return []Setting{
 		{Key: "name", Doc: "The member's name."},
-		{Key: "mode", Values: []string{ModeEach, ModeNone}, Default: ModeEach,
-			Doc: "What is sent: each post, or none; a member with none may post all the same."},
+		{Key: "mode", Values: []string{ModeEach, ModeDigest, ModeSummary, ModeNone}, Default: ModeEach,
+			Doc: "What is sent: each post, or none; a member with none may post all the same. With digest and summary no single posts are sent either; Muster makes no digests and summaries yet, so until it does these bring nothing."},
 		{Key: "state", Values: []string{StateActive, StateUser, StateBounce, StateModerator}, Default: StateActive,
 			Doc: "Whether mail is sent (active), or who stopped it: the member, bounces, or a moderator."},
 		{Key: "hidden", Values: boolValues(), Default: "false",
 			Doc: "Whether the member is left out where other members are listed, as by EXPN."},
 		{Key: "own_posts", Values: boolValues(), Default: "true",
 			Doc: "Whether the member gets a copy of what they post themselves."},
+		{Key: "vacation",
+			Doc: "The first and the last day of a vacation, such as 2027-07-01..2027-07-21, by UTC; empty for none. Posts that are accepted on these days are not sent to the member, then or later; those before and after are."},
 		{Key: "moderation", Values: []string{ModerationDefault, string(verdict.Accept), string(verdict.Hold), string(verdict.Reject), string(verdict.Discard)}, Default: ModerationDefault, Manager: true,
 			Doc: "What becomes of the member's posts: with default what becomes of any member's. Accept lets them out also where others' are held, as after new_member_posts, but not past the rules on what is in a post. Only an owner may change it."},
 	}
@@ -222,6 +224,8 @@ func (m *Member) put(key, value string) {
 		if m.Moderation = value; value == ModerationDefault {
 			m.Moderation = ""
 		}
+	case "vacation":
+		m.AwayFrom, m.AwayUntil, _ = parseVacation(value) // checkChange has read it
 	}
 }
 
@@ -241,6 +245,9 @@ func (s Setting) check(value string) (string, error) {
 		return cleanText(value), s.checkLength(value, maxDescription)
 	case s.Key == "siblings":
 		return cleanAddresses(value), s.checkLength(value, maxDescription)
+	case s.Key == "vacation":
+		from, until, err := parseVacation(value)
+		return formatVacation(from, until), err
 	case len(s.Values) == 0 && s.option != nil:
 		return s.checkOption(value)
 	case len(s.Values) == 0:

@@ -105,11 +105,24 @@ func TestSettingsGoThereAndBack(t *testing.T) {
 		if len(values) == 0 {
 			values = []string{"some text"}
 		}
+		if s.Key == "vacation" {
+			values = []string{"", "2027-07-01..2027-07-21", "2028-02-29..2028-02-29"}
+		}
 		for _, v := range values {
 			var m Member
 			if err := m.set([]Change{{s.Key, v}}); err != nil || m.Get(s.Key) != v {
 				t.Errorf("%s=%s became %q, %v", s.Key, v, m.Get(s.Key), err)
 			}
+		}
+	}
+}
+
+func TestVacationIsTwoDays(t *testing.T) {
+	t.Parallel()
+	for _, value := range []string{"2027-07-21..2027-07-01", "2027-07-01", "2027-07-01..", "..2027-07-01", "2027-02-29..2027-03-01", "2027-07-01..2027-07-02..2027-07-03", "tomorrow..never", "0000-00-00..9999-99-99"} {
+		m := Member{}
+		if err := m.set([]Change{{"vacation", "2027-01-01..2027-01-02"}, {"vacation", value}}); err == nil || m.AwayFrom != nil {
+			t.Errorf("%q is taken: %q", value, m.Get("vacation"))
 		}
 	}
 }

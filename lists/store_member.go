@@ -7,7 +7,7 @@ import (
 )
 
 const memberColumns = `id, list AS list_id, key, address, name, domain, nested, mode, state, hidden, own_posts, language, score, joined,
-	moderation, released`
+	away_from, away_until, moderation, released`
 
 const memberInsert = `
 INSERT INTO member (list, key, address, name, domain, nested, mode, state, hidden, own_posts, language, consent, consent_from)
@@ -30,6 +30,13 @@ func selectMember(ctx context.Context, q querier, listID int64, key string) (Mem
 	return collectOne[Member](ctx, q, memberSelect, listID, key)
 }
 
+const membersOfSelect = `SELECT ` + memberColumns + ` FROM member WHERE list = $1 AND key = ANY($2) AND left_at IS NULL ORDER BY key`
+
+// selectMembersOf finds the memberships of some addresses, as keys.
+func selectMembersOf(ctx context.Context, q querier, listID int64, keys []string) ([]Member, error) {
+	return collect[Member](ctx, q, membersOfSelect, listID, keys)
+}
+
 const memberByIDSelect = `SELECT ` + memberColumns + ` FROM member WHERE id = $1`
 
 // selectMemberByID finds a membership although it may have ended.
@@ -38,13 +45,14 @@ func selectMemberByID(ctx context.Context, q querier, id int64) (Member, error) 
 }
 
 const memberUpdate = `UPDATE member SET name = @name, mode = @mode, state = @state, hidden = @hidden, own_posts = @own_posts, score = @score,
-	moderation = @moderation
+	away_from = @away_from, away_until = @away_until, moderation = @moderation
 WHERE id = @id`
 
 func updateMember(ctx context.Context, q querier, m Member) error {
 	_, err := q.Exec(ctx, memberUpdate, pgx.NamedArgs{
 		"id": m.ID, "name": m.Name, "mode": m.Mode, "state": m.State, "hidden": m.Hidden, "own_posts": m.OwnPosts, "score": m.Score,
 		"moderation": m.Moderation,
+		"away_from":  m.AwayFrom, "away_until": m.AwayUntil,
 	})
 	return err
 }

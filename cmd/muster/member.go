@@ -21,6 +21,7 @@ type memberView struct {
 	State    string    `json:"state"`
 	Hidden   bool      `json:"hidden"`
 	OwnPosts bool      `json:"own_posts"`
+	Vacation string    `json:"vacation,omitempty"`
 	Joined   time.Time `json:"joined"`
 
 	Moderation string `json:"moderation"` // of their posts
@@ -29,7 +30,7 @@ type memberView struct {
 func viewMember(l lists.List, m lists.Member) memberView {
 	return memberView{
 		List: l.Address().String(), Address: m.Address, Name: m.Name, Mode: m.Mode, State: m.State,
-		Hidden: m.Hidden, OwnPosts: m.OwnPosts, Joined: m.Joined, Moderation: m.Get("moderation"),
+		Hidden: m.Hidden, OwnPosts: m.OwnPosts, Vacation: m.Get("vacation"), Joined: m.Joined, Moderation: m.Get("moderation"),
 	}
 }
 
@@ -53,7 +54,7 @@ func (a *app) memberAddCommand() *cobra.Command {
 asked for. Who left or was removed before is only brought back with --again.`,
 		Args: arguments(2, -1),
 	}
-	cmd.Flags().StringVar(&n.Mode, "mode", lists.ModeEach, "each: every post is sent; none: nothing is")
+	cmd.Flags().StringVar(&n.Mode, "mode", lists.ModeEach, "each: every post is sent; digest, summary, none: no single posts are")
 	cmd.Flags().BoolVar(&n.Hidden, "hidden", false, "leave them out where members are listed")
 	cmd.Flags().BoolVar(&n.Again, "again", false, "also those who left or were removed before")
 	cmd.Flags().BoolVar(&n.Welcome, "welcome", false, "mail the new members a welcome")
@@ -164,10 +165,14 @@ func (s *services) printMembers(ctx context.Context, l lists.List, query lists.M
 
 // modeText is a member's mode with what else is unusual about the membership.
 func modeText(m lists.Member) string {
+	text := m.Mode
 	if m.Hidden {
-		return m.Mode + ", hidden"
+		text += ", hidden"
 	}
-	return m.Mode
+	if away := m.Get("vacation"); away != "" {
+		text += ", away " + away
+	}
+	return text
 }
 
 // memberCount is how many members a page's query finds, as far as it counts.
