@@ -95,6 +95,7 @@ const sqlNotBeside = `
 				SELECT FROM unnest(@reach::int[], @place::int[], @reached::bigint[], @since::timestamptz[]) AS b(reach, place, list, accepted)
 				JOIN member o ON o.list = b.list AND o.key = m.key AND o.left_at IS NULL
 				WHERE o.state = 'active' AND o.mode = 'each' AND o.joined <= b.accepted AND (o.own_posts OR o.key <> @author)
+					AND (o.addressed_posts OR o.key <> ALL(@addressed::text[]))
 					AND (o.away_from IS NULL OR (b.accepted AT TIME ZONE 'UTC')::date NOT BETWEEN o.away_from AND o.away_until)
 					AND NOT EXISTS (
 						SELECT FROM unnest(@reach::int[], @place::int[], @reached::bigint[]) AS c(reach, place, list)

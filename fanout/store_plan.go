@@ -106,11 +106,12 @@ func insertPostFanouts(ctx context.Context, tx pgx.Tx, posts []*unplannedPost) (
 		return nil, nil
 	}
 	type row struct {
-		N        int
-		ID       int64
-		Verp     bool
-		Lists    []int64
-		Siblings bool
+		N         int
+		ID        int64
+		Verp      bool
+		Lists     []int64
+		Siblings  bool
+		Addressed bool // there is who wants no copy where they are addressed
 	}
 	ids, lists, accepted := make([]string, len(posts)), make([]int64, len(posts)), make([]time.Time, len(posts))
 	for i, p := range posts {
@@ -126,7 +127,8 @@ func insertPostFanouts(ctx context.Context, tx pgx.Tx, posts []*unplannedPost) (
 				ARRAY(SELECT list FROM reached x WHERE x.n = c.n ORDER BY x.depth, x.list)
 			FROM counted c JOIN root r ON r.n = c.n ORDER BY c.n
 			RETURNING id, list, verp, lists)
-		SELECT r.n, m.id, m.verp, m.lists, EXISTS (SELECT FROM sibling s WHERE s.list = m.list)
+		SELECT r.n, m.id, m.verp, m.lists, `+sqlUnaddressed+` AS addressed,
+			EXISTS (SELECT FROM sibling s WHERE s.list = m.list)
 			OR EXISTS (SELECT FROM sibling s WHERE s.sibling = m.list) AS siblings
 		FROM made m JOIN root r ON r.list = m.list ORDER BY r.n`, pgx.NamedArgs{"posts": ids, "lists": lists, "accepted": accepted, "keep": keepTrying})
 	if err != nil {
@@ -139,10 +141,13 @@ func insertPostFanouts(ctx context.Context, tx pgx.Tx, posts []*unplannedPost) (
 	for i, m := range made {
 		p := posts[m.N-1]
 		plans[i] = &planRow{ID: m.ID, List: p.List, Verp: m.Verp, Accepted: p.Accepted, Lists: m.Lists, PlanList: 1, Author: p.Author, Host: p.Host}
-		if !m.Siblings {
-			continue
+		if m.Siblings {
+			plans[i].Beside, err = saveBeside(ctx, tx, m.ID, p)
 		}
-		if plans[i].Beside, err = saveBeside(ctx, tx, m.ID, p); err != nil {
+		if err == nil && (m.Addressed || len(plans[i].Beside) > 0) {
+			plans[i].Addressed, err = saveAddressed(ctx, tx, m.ID, p)
+		}
+		if err != nil {
 			return nil, fmt.Errorf("fan-out of post %s: %w", p.ID, err)
 		}
 	}
@@ -211,6 +216,7 @@ type planRow struct {
 	PlanMember int64  `db:"plan_member"`
 	Copies     int64
 	Beside     []uuid.UUID // earlier posts of the same message to siblings
+	Addressed  []string    // keys in To and Cc, where that matters to somebody
 	Author     string
 	Host       string // the list's domain
 }
@@ -220,7 +226,7 @@ type planRow struct {
 // step takes as long as many of them.
 func lockPlan(ctx context.Context, tx pgx.Tx) (*planRow, error) {
 	found, err := collect[planRow](ctx, tx, `
-		SELECT f.id, f.list, f.verp, f.accepted, f.lists, f.plan_list, f.plan_domain, f.plan_member, f.copies, f.beside, p.author, d.name AS host
+		SELECT f.id, f.list, f.verp, f.accepted, f.lists, f.plan_list, f.plan_domain, f.plan_member, f.copies, f.beside, f.addressed, p.author, d.name AS host
 		FROM fanout f JOIN post p ON p.id = f.post JOIN list l ON l.id = f.list JOIN domain d ON d.id = l.domain
 		WHERE f.planned IS NULL AND f.error = ''
 		ORDER BY f.stepped LIMIT 1 FOR NO KEY UPDATE OF f SKIP LOCKED`)
@@ -285,7 +291,12 @@ func (page *memberPage) query() (string, pgx.NamedArgs) {
 		text += nested
 		args["nearer"] = p.Lists[:p.PlanList-1]
 	}
+	if len(p.Addressed) > 0 {
+		text += sqlNotAddressed
+		args["addressed"] = p.Addressed
+	}
 	if len(page.beside) > 0 {
+		args["addressed"] = p.Addressed
 		text += sqlNotBeside
 		addReaches(args, page.beside)
 	}

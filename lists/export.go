@@ -36,7 +36,7 @@ func (s *Service) Export(ctx context.Context, by Actor, listID int64, w io.Write
 }
 
 func exportColumns() []string {
-	return []string{"address", "name", "mode", "state", "hidden", "own_posts", "language", "joined", "vacation"}
+	return []string{"address", "name", "mode", "state", "hidden", "own_posts", "language", "joined", "vacation", "addressed_posts"}
 }
 
 func (s *Service) exportMembers(ctx context.Context, listID int64, out *csv.Writer) error {
@@ -61,7 +61,7 @@ func (s *Service) exportMembers(ctx context.Context, listID int64, out *csv.Writ
 func (m Member) record() []string {
 	return []string{
 		m.Address, safeCell(m.Name), m.Mode, m.State, strconv.FormatBool(m.Hidden), strconv.FormatBool(m.OwnPosts),
-		m.Language, m.Joined.UTC().Format(time.RFC3339), m.Get("vacation"),
+		m.Language, m.Joined.UTC().Format(time.RFC3339), m.Get("vacation"), m.Get("addressed_posts"),
 	}
 }
 

@@ -44,7 +44,7 @@ const MaxRefusals = 1000
 const importBatch = 20_000
 
 // Import adds the members that a file names: CSV with a header (address, name, mode, state, hidden,
-// own_posts, language, vacation; others are passed over), or one mailbox a line. It goes through batch by
+// own_posts, addressed_posts, language, vacation; others are passed over), or one mailbox a line. It goes through batch by
 // batch: what is in stays in if the file breaks off, and the same file may be brought again.
 // It holds a connection of the database until r ends, so r should not be somebody's slow line. Beyond a
 // few at a time, an import waits for another to end, or for ctx to.

@@ -57,7 +57,7 @@ func importColumn(title string) string {
 		return "address"
 	case "name", "display name", "display_name", "full name", "full_name", "real name", "realname":
 		return "name"
-	case "mode", "state", "hidden", "own_posts", "language", "vacation":
+	case "mode", "state", "hidden", "own_posts", "language", "vacation", "addressed_posts":
 		return strings.ToLower(strings.TrimSpace(title))
 	}
 	return ""

@@ -204,9 +204,9 @@ func TestExportIsImportedAgain(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	from, to := s.list("from@a.example", nil), s.list("to@a.example", nil)
-	file := "address;name;mode;state;hidden;own_posts;language;vacation\n" +
+	file := "address;name;mode;state;hidden;own_posts;language;vacation;addressed_posts\n" +
 		"=1+1@x.example;=HYPERLINK(\"http://evil\");each;active;false;true;\n" +
-		"Zoë@bücher.example;Zoë, \"Z\";none;user;true;false;de;2027-07-01..2027-07-21\n" +
+		"Zoë@bücher.example;Zoë, \"Z\";none;user;true;false;de;2027-07-01..2027-07-21;false\n" +
 		"c@x.example;-1;each;bounce;false;true;\nd@x.example;+1;each;active;false;true;\ne@x.example;@SUM(A1);each;active;false;true;\n" +
 		"\"\"\"quoted local\"\"@x.example\";Q;each;moderator;false;true;\n"
 	if r := s.bring(from, file, lists.ImportOptions{}); r.Added != 6 {
@@ -234,7 +234,7 @@ func TestExportIsImportedAgain(t *testing.T) {
 			t.Errorf("%q came back as %q", a[i], b[i])
 		}
 	}
-	if len(a) != 7 || fmt.Sprint(a[0]) != "[address name mode state hidden own_posts language joined vacation]" {
+	if len(a) != 7 || fmt.Sprint(a[0]) != "[address name mode state hidden own_posts language joined vacation addressed_posts]" {
 		t.Errorf("%q", a)
 	}
 }

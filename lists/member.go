@@ -39,8 +39,11 @@ type Member struct {
 	Hidden   bool
 	OwnPosts bool `db:"own_posts"`
 	Language string
-	Score    int
-	Joined   time.Time
+	// AddressedPosts: they get a copy of posts that name them in To or Cc.
+	AddressedPosts bool `db:"addressed_posts"`
+
+	Score  int
+	Joined time.Time
 
 	Moderation string     // what becomes of their posts, an action of verdict; "" for ModerationDefault
 	Released   int        // of their posts so many were held as a new member's and let go

@@ -84,7 +84,7 @@ func (a Actor) consent() string {
 func memberOf(listID int64, box smtp.Mailbox) Member {
 	return Member{
 		ListID: listID, Key: box.Address.Key(), Address: box.Address.String(), Name: smtp.CleanName(box.Name),
-		Domain: box.Address.DomainKey(), Mode: ModeEach, State: StateActive, OwnPosts: true,
+		Domain: box.Address.DomainKey(), Mode: ModeEach, State: StateActive, OwnPosts: true, AddressedPosts: true,
 	}
 }
 

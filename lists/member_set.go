@@ -105,6 +105,8 @@ func (m Member) Get(key string) string {
 		return strconv.FormatBool(m.OwnPosts)
 	case "moderation":
 		return cmp.Or(m.Moderation, ModerationDefault)
+	case "addressed_posts":
+		return strconv.FormatBool(m.AddressedPosts)
 	case "vacation":
 		return formatVacation(m.AwayFrom, m.AwayUntil)
 	}

@@ -168,13 +168,13 @@ func TestSetMember(t *testing.T) {
 	wantKind(t, set(as("eve@x.example"), "mode", "none"), lists.Denied)
 	wantKind(t, set(bob, "state", "moderator"), lists.Denied)
 	wantKind(t, set(bob, "moode", "none"), lists.Invalid)
-	for _, c := range []lists.Change{{Key: "mode", Value: "none"}, {Key: "hidden", Value: "true"}, {Key: "own_posts", Value: "false"}, {Key: "vacation", Value: " 2027-07-01 .. 2027-07-21 "}, {Key: "state", Value: "user"}, {Key: "name", Value: "Bob"}} {
+	for _, c := range []lists.Change{{Key: "mode", Value: "none"}, {Key: "hidden", Value: "true"}, {Key: "own_posts", Value: "false"}, {Key: "addressed_posts", Value: "false"}, {Key: "vacation", Value: " 2027-07-01 .. 2027-07-21 "}, {Key: "state", Value: "user"}, {Key: "name", Value: "Bob"}} {
 		if err := set(bob, c.Key, c.Value); err != nil {
 			t.Errorf("%v: %v", c, err)
 		}
 	}
 	m, err := s.Member(ctx, bob, l.ID, who)
-	if err != nil || m.Mode != "none" || !m.Hidden || m.OwnPosts || m.Get("vacation") != "2027-07-01..2027-07-21" || m.State != "user" || m.Name != "Bob" {
+	if err != nil || m.Mode != "none" || !m.Hidden || m.OwnPosts || m.AddressedPosts || m.Get("vacation") != "2027-07-01..2027-07-21" || m.State != "user" || m.Name != "Bob" {
 		t.Errorf("%+v, %v", m, err)
 	}
 	if err := set(ann, "state", "moderator"); err != nil {

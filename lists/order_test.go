@@ -90,7 +90,7 @@ func TestCommandsProved(t *testing.T) {
 	if answer.params["Help"] != true || answer.params["Owner"] != false || answer.params["MessageID"] != "<c1@a.example>" {
 		t.Errorf("%v", answer.params)
 	}
-	want := []string{"mode none", "state active", "hidden true", "own_posts true", "dev@lists.example (mode none)", "other@lists.example"}
+	want := []string{"mode none", "state active", "hidden true", "own_posts true", "addressed_posts true", "dev@lists.example (mode none)", "other@lists.example"}
 	if !slices.Equal(answer.rows, want) { // ann hides from all but owners, herself too
 		t.Errorf("rows %q, want %q", answer.rows, want)
 	}

@@ -91,6 +91,8 @@ func MemberSettings() []Setting {
 			Doc: "Whether the member is left out where other members are listed, as by EXPN."},
 		{Key: "own_posts", Values: boolValues(), Default: "true",
 			Doc: "Whether the member gets a copy of what they post themselves."},
+		{Key: "addressed_posts", Values: boolValues(), Default: "true",
+			Doc: "Whether the member gets a copy of posts that name them in To or Cc, and so come to them without the list too."},
 		{Key: "vacation",
 			Doc: "The first and the last day of a vacation, such as 2027-07-01..2027-07-21, by UTC; empty for none. Posts that are accepted on these days are not sent to the member, then or later; those before and after are."},
 		{Key: "moderation", Values: []string{ModerationDefault, string(verdict.Accept), string(verdict.Hold), string(verdict.Reject), string(verdict.Discard)}, Default: ModerationDefault, Manager: true,
@@ -224,6 +226,8 @@ func (m *Member) put(key, value string) {
 		if m.Moderation = value; value == ModerationDefault {
 			m.Moderation = ""
 		}
+	case "addressed_posts":
+		m.AddressedPosts = value == "true"
 	case "vacation":
 		m.AwayFrom, m.AwayUntil, _ = parseVacation(value) // checkChange has read it
 	}

@@ -16,7 +16,7 @@ type importStore struct {
 const (
 	importTable = `CREATE TEMPORARY TABLE import_member (
 	list bigint, key text COLLATE "C", address text, name text, domain text, nested bigint,
-	mode text, state text, hidden boolean, own_posts boolean, language text,
+	mode text, state text, hidden boolean, own_posts boolean, language text, addressed_posts boolean,
 	away_from date, away_until date
 ) ON COMMIT DELETE ROWS`
 
@@ -89,8 +89,8 @@ type importTo struct {
 }
 
 const (
-	importInsert = `INSERT INTO member (list, key, address, name, domain, nested, mode, state, hidden, own_posts, language, away_from, away_until, consent, consent_from)
-SELECT list, key, address, name, domain, nested, mode, state, hidden, own_posts, language, away_from, away_until, $1, $2 FROM import_member
+	importInsert = `INSERT INTO member (list, key, address, name, domain, nested, mode, state, hidden, own_posts, language, addressed_posts, away_from, away_until, consent, consent_from)
+SELECT list, key, address, name, domain, nested, mode, state, hidden, own_posts, language, addressed_posts, away_from, away_until, $1, $2 FROM import_member
 ON CONFLICT (list, key) WHERE left_at IS NULL DO NOTHING`
 
 	importInsertReturning = importInsert + ` RETURNING ` + memberColumns
@@ -134,10 +134,10 @@ func insertBatch(ctx context.Context, tx pgx.Tx, to importTo, tell func(querier,
 }
 
 func copyBatch(ctx context.Context, tx pgx.Tx, batch []importRow) error {
-	columns := []string{"list", "key", "address", "name", "domain", "nested", "mode", "state", "hidden", "own_posts", "language", "away_from", "away_until"}
+	columns := []string{"list", "key", "address", "name", "domain", "nested", "mode", "state", "hidden", "own_posts", "language", "addressed_posts", "away_from", "away_until"}
 	_, err := tx.CopyFrom(ctx, pgx.Identifier{"import_member"}, columns, pgx.CopyFromSlice(len(batch), func(i int) ([]any, error) {
 		m := &batch[i].Member
-		return []any{m.ListID, m.Key, m.Address, m.Name, m.Domain, m.Nested, m.Mode, m.State, m.Hidden, m.OwnPosts, m.Language, m.AwayFrom, m.AwayUntil}, nil
+		return []any{m.ListID, m.Key, m.Address, m.Name, m.Domain, m.Nested, m.Mode, m.State, m.Hidden, m.OwnPosts, m.Language, m.AddressedPosts, m.AwayFrom, m.AwayUntil}, nil
 	}))
 	return err
 }

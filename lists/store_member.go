@@ -7,11 +7,11 @@ import (
 )
 
 const memberColumns = `id, list AS list_id, key, address, name, domain, nested, mode, state, hidden, own_posts, language, score, joined,
-	away_from, away_until, moderation, released`
+	addressed_posts, away_from, away_until, moderation, released`
 
 const memberInsert = `
-INSERT INTO member (list, key, address, name, domain, nested, mode, state, hidden, own_posts, language, consent, consent_from)
-VALUES (@list, @key, @address, @name, @domain, @nested, @mode, @state, @hidden, @own_posts, @language, @consent, @consent_from)
+INSERT INTO member (list, key, address, name, domain, nested, mode, state, hidden, own_posts, language, addressed_posts, consent, consent_from)
+VALUES (@list, @key, @address, @name, @domain, @nested, @mode, @state, @hidden, @own_posts, @language, @addressed_posts, @consent, @consent_from)
 ON CONFLICT (list, key) WHERE left_at IS NULL DO NOTHING
 RETURNING ` + memberColumns
 
@@ -19,7 +19,7 @@ RETURNING ` + memberColumns
 func insertMember(ctx context.Context, q querier, m Member, consent consentGiven) (Member, error) {
 	return collectOne[Member](ctx, q, memberInsert, pgx.NamedArgs{
 		"list": m.ListID, "key": m.Key, "address": m.Address, "name": m.Name, "domain": m.Domain, "nested": m.Nested,
-		"mode": m.Mode, "state": m.State, "hidden": m.Hidden, "own_posts": m.OwnPosts, "language": m.Language,
+		"mode": m.Mode, "state": m.State, "hidden": m.Hidden, "own_posts": m.OwnPosts, "language": m.Language, "addressed_posts": m.AddressedPosts,
 		"consent": consent.how, "consent_from": consent.from,
 	})
 }
@@ -45,14 +45,13 @@ func selectMemberByID(ctx context.Context, q querier, id int64) (Member, error) 
 }
 
 const memberUpdate = `UPDATE member SET name = @name, mode = @mode, state = @state, hidden = @hidden, own_posts = @own_posts, score = @score,
-	away_from = @away_from, away_until = @away_until, moderation = @moderation
+	addressed_posts = @addressed_posts, away_from = @away_from, away_until = @away_until, moderation = @moderation
 WHERE id = @id`
 
 func updateMember(ctx context.Context, q querier, m Member) error {
 	_, err := q.Exec(ctx, memberUpdate, pgx.NamedArgs{
 		"id": m.ID, "name": m.Name, "mode": m.Mode, "state": m.State, "hidden": m.Hidden, "own_posts": m.OwnPosts, "score": m.Score,
-		"moderation": m.Moderation,
-		"away_from":  m.AwayFrom, "away_until": m.AwayUntil,
+		"addressed_posts": m.AddressedPosts, "away_from": m.AwayFrom, "away_until": m.AwayUntil, "moderation": m.Moderation,
 	})
 	return err
 }

@@ -14,15 +14,16 @@ import (
 
 // memberView is a member as --json prints it.
 type memberView struct {
-	List     string    `json:"list"`
-	Address  string    `json:"address"`
-	Name     string    `json:"name"`
-	Mode     string    `json:"mode"`
-	State    string    `json:"state"`
-	Hidden   bool      `json:"hidden"`
-	OwnPosts bool      `json:"own_posts"`
-	Vacation string    `json:"vacation,omitempty"`
-	Joined   time.Time `json:"joined"`
+	List           string    `json:"list"`
+	Address        string    `json:"address"`
+	Name           string    `json:"name"`
+	Mode           string    `json:"mode"`
+	State          string    `json:"state"`
+	Hidden         bool      `json:"hidden"`
+	OwnPosts       bool      `json:"own_posts"`
+	AddressedPosts bool      `json:"addressed_posts"`
+	Vacation       string    `json:"vacation,omitempty"`
+	Joined         time.Time `json:"joined"`
 
 	Moderation string `json:"moderation"` // of their posts
 }
@@ -30,7 +31,8 @@ type memberView struct {
 func viewMember(l lists.List, m lists.Member) memberView {
 	return memberView{
 		List: l.Address().String(), Address: m.Address, Name: m.Name, Mode: m.Mode, State: m.State,
-		Hidden: m.Hidden, OwnPosts: m.OwnPosts, Vacation: m.Get("vacation"), Joined: m.Joined, Moderation: m.Get("moderation"),
+		Hidden: m.Hidden, OwnPosts: m.OwnPosts, AddressedPosts: m.AddressedPosts, Vacation: m.Get("vacation"), Joined: m.Joined,
+		Moderation: m.Get("moderation"),
 	}
 }
 
