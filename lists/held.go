@@ -161,7 +161,8 @@ func (s *Service) ExpireHeld(ctx context.Context) (posts int, err error) {
 // expireStep is how many overdue posts are looked for at a time.
 const expireStep = 100
 
-// expire discards one post, if nobody has decided meanwhile. An author who was told that it waits is told
+// expire discards one post, if it still is overdue: somebody may have decided, claimed it, or confirmed it
+// meanwhile. An author who was told that it waits is told
 // that nobody looked at it.
 func (s *Service) expire(ctx context.Context, id uuid.UUID) error {
 	return s.inTxWake(ctx, func(tx pgx.Tx) error {
@@ -169,8 +170,8 @@ func (s *Service) expire(ctx context.Context, id uuid.UUID) error {
 		if err != nil {
 			return err
 		}
-		if !p.Waits() {
-			return nil
+		if overdue, err := selectIsOverdue(ctx, tx, confirmLife, id); err != nil || !overdue {
+			return err
 		}
 		r := ruling{state: PostDiscarded, action: string(verdict.Discard), reason: ReasonExpired}
 		if p.State == PostUnconfirmed {

@@ -320,6 +320,13 @@ func TestExpireHeld(t *testing.T) {
 	s.notices()
 	s.exec(`UPDATE post SET arrived = now() - interval '49 hours' WHERE id = $1`, old)
 	s.exec(`UPDATE post SET arrived = now() - interval '47 hours' WHERE id = $1`, young)
+	if _, err := s.ClaimPost(t.Context(), as("mia@a.example"), old); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := s.ExpireHeld(t.Context()); n != 0 || err != nil || s.state(old) != "held" { // somebody looks at it
+		t.Fatalf("%d expired, %v", n, err)
+	}
+	s.exec(`UPDATE post SET claimed = now() - interval '61 minutes'`)
 	if n, err := s.ExpireHeld(t.Context()); n != 1 || err != nil {
 		t.Fatalf("%d expired, %v", n, err)
 	}

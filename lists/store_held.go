@@ -11,8 +11,20 @@ import (
 // Held posts are few among many, and have an index; so have those that wait for their author.
 const overdueSelect = `SELECT p.id FROM post p JOIN list l ON l.id = p.list
 	WHERE p.state = 'held' AND l.max_hold_days > 0 AND coalesce(p.held, p.arrived) < now() - make_interval(days => l.max_hold_days)
-UNION ALL SELECT id FROM post WHERE state = 'unconfirmed' AND arrived < now() - $1::interval
+		AND (` + claimOpen + `) IS NOT TRUE
+UNION ALL SELECT id FROM post WHERE state = 'unconfirmed' AND arrived < now() - $1::interval AND (` + claimOpen + `) IS NOT TRUE
 LIMIT $2`
+
+// isOverdue asks the same of one post.
+const isOverdue = `SELECT EXISTS (SELECT FROM post p JOIN list l ON l.id = p.list
+	WHERE p.id = $2 AND (` + claimOpen + `) IS NOT TRUE AND CASE p.state
+		WHEN 'held' THEN l.max_hold_days > 0 AND coalesce(p.held, p.arrived) < now() - make_interval(days => l.max_hold_days)
+		WHEN 'unconfirmed' THEN p.arrived < now() - $1::interval ELSE false END)`
+
+func selectIsOverdue(ctx context.Context, q querier, unconfirmed time.Duration, id uuid.UUID) (overdue bool, err error) {
+	err = q.QueryRow(ctx, isOverdue, unconfirmed, id).Scan(&overdue)
+	return overdue, err
+}
 
 func selectOverdue(ctx context.Context, q querier, unconfirmed time.Duration, limit int) ([]uuid.UUID, error) {
 	rows, err := q.Query(ctx, overdueSelect, unconfirmed, limit)

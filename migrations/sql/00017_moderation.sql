@@ -14,6 +14,9 @@ ALTER TABLE post
     ADD COLUMN claimed    timestamptz, -- and when; an old claim counts for nothing
     ADD COLUMN edits      jsonb;       -- what copies have different from the raw message, in order
 
+-- What waited before there was an end to waiting waits from now on.
+UPDATE post SET held = now() WHERE state = 'held';
+
 -- A post whose sender has to answer a question first. NOT VALID: the rows there are have the words of before.
 ALTER TABLE post DROP CONSTRAINT post_state_check;
 ALTER TABLE post ADD CONSTRAINT post_state_check
