@@ -69,6 +69,30 @@ func neutral(subject string) string {
 	return string(runes)
 }
 
+// wouldWait says whether a post that was to go out when its author was asked, for a reason, is not to do so now
+// that they have answered: the list or what they are to it may have changed in the days between.
+func (s *Service) wouldWait(ctx context.Context, q querier, l List, p Post, reason string) (bool, error) {
+	found, err := selectStandings(ctx, q, []int64{l.ID}, []string{p.authorKey()})
+	if err != nil || len(found) == 0 {
+		return true, err
+	}
+	st := found[0]
+	options, err := st.Rules.options()
+	if err != nil {
+		return false, fmt.Errorf("list %s: %w", l.Address(), err)
+	}
+	wasMember := reason == verdict.PolicyMember || reason == verdict.PolicyMembers
+	switch {
+	case options.Emergency:
+		return true, nil
+	case st.Moderates || st.Trusted:
+		return false, nil
+	case st.Moderation != "" && st.Moderation != string(verdict.Accept), st.Policy == PostModerators:
+		return true, nil
+	}
+	return wasMember && !st.Member && st.Policy != PostAnyone, nil
+}
+
 // confirmPost lets a post go where it would have gone without the question: to the members, or to who
 // moderates the list. It says which, and whether the post had been decided on before.
 func (s *Service) confirmPost(ctx context.Context, tx pgx.Tx, l List, t token) (waits, before bool, err error) {
@@ -84,6 +108,14 @@ func (s *Service) confirmPost(ctx context.Context, tx pgx.Tx, l List, t token) (
 		return false, true, nil
 	}
 	waits = t.Params.Then != string(verdict.Accept)
+	if !waits {
+		if waits, err = s.wouldWait(ctx, tx, l, p, t.Params.Reason); err != nil {
+			return false, false, err
+		}
+		if waits {
+			t.Params.Reason = verdict.PolicyModeration
+		}
+	}
 	r := ruling{state: PostAccepted, action: string(verdict.Confirm)}
 	if waits {
 		r.state = PostHeld

@@ -60,6 +60,38 @@ func TestConfirmAPost(t *testing.T) {
 	}
 }
 
+// What changed while the author was asked counts: a list that was closed meanwhile, who is no member any more.
+func TestConfirmedByTheRulesOfNow(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(s *site, l lists.List) error{
+		"closed": func(s *site, l lists.List) error {
+			_, err := s.SetList(t.Context(), lists.CLI(), l.ID, []lists.Change{{Key: "post_policy", Value: "moderators"}})
+			return err
+		},
+		"emergency": func(s *site, l lists.List) error {
+			_, err := s.SetList(t.Context(), lists.CLI(), l.ID, []lists.Change{{Key: "emergency", Value: "true"}})
+			return err
+		},
+		"gone": func(s *site, l lists.List) error {
+			return s.RemoveMember(t.Context(), lists.CLI(), l.ID, addr(t, "ann@a.example"), false)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, l := confirmSite(t, map[string]string{})
+			id := s.wantFates(post("1", "ann@a.example", "dev@lists.example"), "held")[0].Post
+			asked := s.noticed("post-confirm ann@a.example")[0]
+			if err := change(s, l); err != nil {
+				t.Fatal(err)
+			}
+			s.wantFates(replyTo(asked, "ann@a.example", "yes"), "done")
+			if s.state(id) != "held" {
+				t.Errorf("it is %s", s.state(id))
+			}
+		})
+	}
+}
+
 func TestConfirmAPostOnThePage(t *testing.T) {
 	t.Parallel()
 	s, l := confirmSite(t, map[string]string{"post_policy": "moderators"})
