@@ -76,7 +76,7 @@ func ownLines(text string) []string {
 	lines := strings.Split(strings.ReplaceAll(text, "\r\n", "\n"), "\n")
 	for i, line := range lines {
 		line = strings.TrimSpace(line)
-		if isSignature(lines[i]) || startsOriginal(line) || len(own) == maxReply {
+		if isSignature(lines[i]) || isMachine(line) || startsOriginal(lines[i:]) || len(own) == maxReply {
 			break
 		}
 		if line == "" && len(own) == 0 || strings.HasPrefix(line, ">") || introduces(lines[i:]) {
@@ -87,17 +87,35 @@ func ownLines(text string) []string {
 	return own
 }
 
-// startsOriginal knows the lines below which mail programs put the mail that is answered, and its header.
-func startsOriginal(line string) bool {
+// isMachine knows what telephones and mail programs write below a mail.
+func isMachine(line string) bool {
+	line = strings.ToLower(strings.TrimRight(line, ". "))
+	for _, begin := range []string{"sent from my ", "sent from mail for ", "sent via ", "get outlook for ", "gesendet von ", "gesendet mit ", "diese nachricht wurde von meinem "} {
+		if strings.HasPrefix(line, begin) {
+			return true
+		}
+	}
+	return strings.HasPrefix(line, "von meinem ") && strings.HasSuffix(line, " gesendet")
+}
+
+// startsOriginal knows the lines below which mail programs put the mail that is answered, and its header: one
+// field alone is the writer's own.
+func startsOriginal(lines []string) bool {
+	line := strings.TrimSpace(lines[0])
 	if len(line) > 3 && strings.HasPrefix(line, "---") && strings.HasSuffix(line, "---") || len(line) > 10 && strings.Trim(line, "_") == "" {
 		return true
 	}
+	return isField(line) && len(lines) > 1 && isField(strings.TrimSpace(lines[1]))
+}
+
+// isField knows the fields that mail programs put there.
+func isField(line string) bool {
 	name, _, ok := strings.Cut(line, ":")
 	if !ok {
 		return false
 	}
 	switch strings.ToLower(strings.Trim(name, "* ")) {
-	case "from", "von", "de", "subject", "betreff", "sent", "gesendet":
+	case "from", "von", "de", "to", "an", "cc", "date", "datum", "subject", "betreff", "sent", "gesendet":
 		return true
 	}
 	return false
