@@ -36,6 +36,7 @@ type limits struct {
 	challengesPerList    limit
 	challengesPerClient  limit
 	moderatedPerAddress  limit // answers to a moderator who decides by mail
+	unreadPerAddress     limit // answers to a moderator that their mail decided nothing
 	joinsPerList         limit // mails to moderators about requests to join
 	waitingPerList       limit // daily mails to moderators
 	postForwardsPerList  limit // held posts that moderators forward
@@ -68,6 +69,7 @@ func defaultLimits() limits {
 		challengesPerList:    limit{"challenge-list", 200, time.Hour},
 		challengesPerClient:  limit{"challenge-client", 30, time.Hour},
 		moderatedPerAddress:  limit{"moderated-address", 200, 24 * time.Hour},
+		unreadPerAddress:     limit{"unread-address", 5, 24 * time.Hour},
 		joinsPerList:         limit{"joins-list", 100, 24 * time.Hour},
 		waitingPerList:       limit{"waiting-list", 1, 12 * time.Hour},
 		postForwardsPerList:  limit{"post-forward-list", 50, 24 * time.Hour},

@@ -223,7 +223,11 @@ func cannedOr(ctx context.Context, tx pgx.Tx, l List, reason string) (string, er
 // tell mails the moderator what came of it: to the address that the token was for, whoever wrote.
 func (m *moderation) tell(ctx context.Context, l List) error {
 	who := m.asked.Params.Address
-	within, err := m.s.count(ctx, m.s.pool, m.s.limits.moderatedPerAddress, strings.ToLower(who))
+	most := m.s.limits.moderatedPerAddress
+	if m.outcome.Outcome == OutcomeUnread { // to a program that answers everything, this could go on for ever
+		most = m.s.limits.unreadPerAddress
+	}
+	within, err := m.s.count(ctx, m.s.pool, most, strings.ToLower(who))
 	if err != nil || !within {
 		return err
 	}

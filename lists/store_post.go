@@ -9,7 +9,7 @@ import (
 
 const postColumns = `id, ref, coalesce(list, 0) AS list_id, kind, state, arrived, accepted, sender, author, message_id, subject,
 	size, authenticated, authres, coalesce(held, arrived) AS since,
-	CASE WHEN state <> 'held' THEN '' ELSE coalesce((SELECT d.reason FROM decision d
+	CASE WHEN state <> 'held' THEN '' ELSE coalesce((SELECT coalesce(nullif(d.reason, ''), 'by-hand') FROM decision d
 		WHERE d.post = post.id AND d.action = 'hold' ORDER BY d.n DESC LIMIT 1), reason) END AS held_for,
 	CASE WHEN ` + claimOpen + ` THEN claimed_by ELSE '' END AS claimed_by,
 	CASE WHEN ` + claimOpen + ` THEN claimed END AS claimed, coalesce(edits, '[]') AS edits`
