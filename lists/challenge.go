@@ -81,16 +81,20 @@ func (s *Service) wouldWait(ctx context.Context, q querier, l List, p Post, reas
 	if err != nil {
 		return false, fmt.Errorf("list %s: %w", l.Address(), err)
 	}
-	wasMember := reason == verdict.PolicyMember || reason == verdict.PolicyMembers
+	byPolicy := reason == verdict.PolicyMember || reason == verdict.PolicyMembers || reason == verdict.PolicyAnyone
 	switch {
 	case options.Emergency:
 		return true, nil
-	case st.Moderates || st.Trusted:
+	case st.Moderates:
 		return false, nil
-	case st.Moderation != "" && st.Moderation != string(verdict.Accept), st.Policy == PostModerators:
+	case st.Moderation != "" && st.Moderation != string(verdict.Accept):
+		return true, nil
+	case st.Trusted:
+		return false, nil
+	case st.Policy == PostModerators, st.Member && options.MemberAction != "" && options.MemberAction != verdict.Accept:
 		return true, nil
 	}
-	return wasMember && !st.Member && st.Policy != PostAnyone, nil
+	return byPolicy && !st.Member && st.Policy != PostAnyone, nil
 }
 
 // confirmPost lets a post go where it would have gone without the question: to the members, or to who

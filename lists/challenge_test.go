@@ -72,6 +72,10 @@ func TestConfirmedByTheRulesOfNow(t *testing.T) {
 			_, err := s.SetList(t.Context(), lists.CLI(), l.ID, []lists.Change{{Key: "emergency", Value: "true"}})
 			return err
 		},
+		"held for them": func(s *site, l lists.List) error {
+			_, err := s.SetMember(t.Context(), lists.CLI(), l.ID, addr(t, "ann@a.example"), []lists.Change{{Key: "moderation", Value: "hold"}})
+			return err
+		},
 		"gone": func(s *site, l lists.List) error {
 			return s.RemoveMember(t.Context(), lists.CLI(), l.ID, addr(t, "ann@a.example"), false)
 		},

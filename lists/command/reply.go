@@ -90,7 +90,7 @@ func ownLines(text string) []string {
 // isMachine knows what telephones and mail programs write below a mail.
 func isMachine(line string) bool {
 	line = strings.ToLower(strings.TrimRight(line, ". "))
-	for _, begin := range []string{"sent from my ", "sent from mail for ", "sent via ", "get outlook for ", "gesendet von ", "gesendet mit ", "diese nachricht wurde von meinem "} {
+	for _, begin := range []string{"sent from my ", "sent from mail for ", "get outlook for ", "gesendet von meinem ", "gesendet von mail für ", "gesendet mit der "} {
 		if strings.HasPrefix(line, begin) {
 			return true
 		}
