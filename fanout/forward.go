@@ -10,7 +10,6 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"muster/lists"
-	"muster/lists/dkim"
 )
 
 // composeForwarded makes the message of a notice that has a post with it, as the post came in but for a moderator's password. It is made in
@@ -31,7 +30,7 @@ func composeForwarded(ctx context.Context, pool *pgxpool.Pool, s *scribe, l *lib
 	if err != nil {
 		return nil, poison{err}
 	}
-	if s.out, err = newLongText(s.dir); err != nil {
+	if err := s.open(); err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -39,9 +38,6 @@ func composeForwarded(ctx context.Context, pool *pgxpool.Pool, s *scribe, l *lib
 			s.out.close()
 		}
 	}()
-	if len(s.keys) > 0 {
-		s.rest = dkim.NewRest()
-	}
 	boundary := "=_" + s.src.notice.id // which nobody knew who wrote the post
 	writeForwardedHead(h, boundary, text, utf8)
 	s.cutter = s.src.edits.Cutter(0) // a notice has none

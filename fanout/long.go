@@ -98,10 +98,19 @@ type scribe struct {
 	cutter  *edit.Cutter
 }
 
+// open makes the file.
+func (s *scribe) open() (err error) {
+	if len(s.keys) > 0 {
+		s.rest = dkim.NewRest()
+	}
+	s.out, err = newLongText(s.dir)
+	return err
+}
+
 // composeLong makes the message of a post in a file. What it has in memory at a time is the header, and
 // a piece of the body.
 func composeLong(ctx context.Context, q querier, s *scribe) (m *message, err error) {
-	if s.out, err = newLongText(s.dir); err != nil {
+	if err := s.open(); err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -109,9 +118,6 @@ func composeLong(ctx context.Context, q querier, s *scribe) (m *message, err err
 			s.out.close()
 		}
 	}()
-	if len(s.keys) > 0 {
-		s.rest = dkim.NewRest()
-	}
 	if err := eachPiece(ctx, q, s.src.post, s.add); err != nil {
 		return nil, err
 	}
